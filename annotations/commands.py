@@ -1,0 +1,83 @@
+"""`aqwal agreement` and `aqwal check`."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from aqwal.annotations.agreement import agreement as agreement_of
+from aqwal.annotations.records import AnnotationError, Document, Problem
+from aqwal.annotations.repair import repair_document
+from aqwal.annotations.scheme import check_document
+from aqwal.annotations.stored import parse_file, read_documents, write_documents
+
+app = typer.Typer()
+FilesArgument = Annotated[
+    list[Path],
+    typer.Argument(metavar="FILE...", exists=True, dir_okay=False, help="Annotated files in the stored form."),
+]
+
+
+@app.command()
+def agreement(files: FilesArgument) -> None:
+    """Print how far annotators agree: F1 of one pass against the other, per label and link."""
+    rows = agreement_of(_read(files))
+    if not rows:
+        typer.echo("aqwal: no document here has two passes besides its adjudicated annotation", err=True)
+        raise typer.Exit(1)
+    table = Table("annotators", "label", "marked", "exact F1", "loose F1")
+    for row in rows:
+        table.add_row(
+            " / ".join(row.annotators),
+            row.label,
+            " / ".join(map(str, row.counts)),
+            f"{row.exact:.3f}",
+            f"{row.loose:.3f}",
+        )
+    Console().print(table)
+    typer.echo("loose: spans that overlap; links whose quotes have IoU of .5 or more and whose other ends overlap")
+
+
+@app.command()
+def check(
+    files: FilesArgument,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Snap edges to the scheme, list each change, write the files.")
+    ] = False,
+) -> None:
+    """Check annotated files against the scheme and list everything it does not allow."""
+    problems: list[Problem] = []
+    for file in files:
+        documents, unreadable = parse_file(file)
+        # A file of which something could not be read is never written back: that would drop it.
+        if repair and not unreadable:
+            documents = _repair(file, documents)
+        problems += unreadable
+        problems += [problem for document in documents for problem in check_document(document, str(file))]
+    for problem in problems:
+        typer.echo(str(problem), err=True)
+    if problems:
+        raise typer.Exit(1)
+    typer.echo(f"{len(files)} files follow the scheme")
+
+
+def _repair(file: Path, documents: list[Document]) -> list[Document]:
+    repaired = [repair_document(document) for document in documents]
+    changes = [change for _, made in repaired for change in made]
+    for change in changes:
+        typer.echo(f"{file}: {change}")
+    fixed = [document for document, _ in repaired]
+    if changes:
+        write_documents(file, fixed)
+    return fixed
+
+
+def _read(files: Iterable[Path]) -> list[Document]:
+    try:
+        return [document for file in files for document in read_documents(file)]
+    except AnnotationError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error

@@ -1,0 +1,137 @@
+r"""Read and write the inline form: an article with its marks in the text, made for writing and review.
+
+    === 000_fb1b0e5927def39d
+    وذكر {S1:أوشاكوف} {Q1:أن بوتين أكد لبومبيو استعداد روسيا للعودة إلى {T1:الحوار}}.
+    ---
+    Q1 S1 T1
+
+`{S1:…}` is a SPEAKER, `{Q1:…}` a QUOTE, `{T1:…}` a TOPIC; marks nest. After a line `---` there is
+one line a quote: QUOTE, SPEAKER, TOPIC, with `-` for none. Spans that cross without nesting are
+closed by name, `{Q1:… {T1:… /Q1} … /T1}`, and a brace or backslash of the text itself is written
+`\{`, `\}`, `\\`. A file may hold several articles, each begun by its `=== id`.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from aqwal.annotations.records import Annotation, AnnotationError, Document, Link, Problem, Span
+from aqwal.annotations.scheme import ABOUT, LINK_ENDS, QUOTE, SAID_BY, SPEAKER, TOPIC
+
+_LABEL_OF = {"S": SPEAKER, "Q": QUOTE, "T": TOPIC}
+_LETTER_OF = {label: letter for letter, label in _LABEL_OF.items()}
+_ARTICLE = re.compile(r"^=== (?P<id>\S+)[^\S\n]*\n(?P<body>.*?)\n---\n(?P<links>(?:[^\n=][^\n]*\n|\n)*)", re.M | re.S)
+_TOKEN = re.compile(r"\\(?P<literal>[{}\\])|\{(?P<open>[SQT]\d+):|(?:/(?P<close>[SQT]\d+))?(?P<end>\})")
+
+
+def parse_inline(source: str, annotator: str, *, ground_truth: bool = False, file: str = "") -> list[Document]:
+    """Turn inline articles into documents of one annotation each.
+
+    Raises:
+        AnnotationError: Listing every mark or link that cannot be read.
+    """
+    articles = list(_ARTICLE.finditer(source if source.endswith("\n") else source + "\n"))
+    outside = _ARTICLE.sub("", source if source.endswith("\n") else source + "\n").strip()
+    problems = [Problem(f"not part of an article: {outside[:80]!r}", file=file)] if outside else []
+    documents = []
+    for article in articles:
+        parser = _Parser(article["body"])
+        links = list(parser.links(article["links"]))
+        annotation = Annotation(annotator, tuple(parser.spans.values()), tuple(links), ground_truth)
+        documents.append(Document(article["id"], parser.text, (annotation,)))
+        problems += [Problem(message, article["id"], annotator, file=file) for message in parser.problems]
+    if problems:
+        raise AnnotationError(problems)
+    return documents
+
+
+class _Parser:
+    """Take the marks out of one article's body; keeps text, named spans and problems."""
+
+    def __init__(self, body: str) -> None:
+        self.spans: dict[str, Span] = {}
+        self.problems: list[str] = []
+        self._open: list[tuple[str, int]] = []
+        self._parts: list[str] = []
+        self._length = 0
+        position = 0
+        for token in _TOKEN.finditer(body):
+            self._add(body[position : token.start()])
+            position = token.end()
+            self._take(token)
+        self._add(body[position:])
+        self.text = "".join(self._parts)
+        self.problems += [f"{name} is never closed" for name, _ in self._open]
+
+    def _add(self, characters: str) -> None:
+        self._parts.append(characters)
+        self._length += len(characters)
+
+    def _take(self, token: re.Match[str]) -> None:
+        if token["literal"]:
+            self._add(token["literal"])
+        elif token["open"]:
+            self._open.append((token["open"], self._length))
+        else:
+            self._close(token["close"])
+
+    def _close(self, name: str | None) -> None:
+        index = next((i for i in reversed(range(len(self._open))) if name in (None, self._open[i][0])), None)
+        if index is None:
+            self.problems.append(f"a closing brace at code point {self._length} closes {name or 'nothing'}")
+            return
+        opened, start = self._open.pop(index)
+        if opened in self.spans:
+            self.problems.append(f"{opened} is marked twice")
+        self.spans[opened] = Span(start, self._length, _LABEL_OF[opened[0]])
+
+    def links(self, lines: str) -> Iterator[Link]:
+        """Read the lines `Q1 S1 T1` below an article."""
+        for line in filter(None, map(str.strip, lines.splitlines())):
+            names = line.split()
+            unknown = [name for name in names if name != "-" and name not in self.spans]
+            if len(names) != 3 or unknown or [name[0] for name in names if name != "-"][:1] != ["Q"]:
+                self.problems.append(f"link line {line!r}: expected `Q1 S1 T1` with marked names or `-`")
+                continue
+            for name, label in zip(names[1:], (SAID_BY, ABOUT), strict=True):
+                if name != "-":
+                    yield Link(self.spans[names[0]], self.spans[name], label)
+
+
+def format_inline(document: Document, annotation: Annotation) -> str:
+    """Write a document with one annotation in the inline form; `parse_inline` reads it back."""
+    names = _name_spans(annotation.spans)
+    lines = [
+        " ".join([names[quote], *(_name_of_target(annotation, quote, label, names) for label in LINK_ENDS)])
+        for quote in annotation.of_label(QUOTE)
+    ]
+    return "\n".join([f"=== {document.id}", _with_marks(document.text, names), "---", *lines, ""])
+
+
+def _name_spans(spans: Iterable[Span]) -> dict[Span, str]:
+    names: dict[Span, str] = {}
+    for label, letter in _LETTER_OF.items():
+        layer = sorted(span for span in spans if span.label == label)
+        names.update({span: f"{letter}{number}" for number, span in enumerate(layer, 1)})
+    return names
+
+
+def _name_of_target(annotation: Annotation, quote: Span, label: str, names: dict[Span, str]) -> str:
+    target = annotation.target_of(quote, label)
+    return "-" if target is None else names[target]
+
+
+def _with_marks(text: str, names: dict[Span, str]) -> str:
+    opening: dict[int, list[Span]] = {}
+    for span in sorted(names, key=lambda span: (span.start, -span.end, span.label)):
+        opening.setdefault(span.start, []).append(span)
+    parts: list[str] = []
+    stack: list[Span] = []
+    for offset in range(len(text) + 1):
+        while closing := next((span for span in reversed(stack) if span.end == offset), None):
+            parts.append("}" if closing == stack[-1] else f"/{names[closing]}}}")
+            stack.remove(closing)
+        for span in opening.get(offset, ()):
+            parts.append(f"{{{names[span]}:")
+            stack.append(span)
+        parts.append(re.sub(r"([{}\\])", r"\\\1", text[offset : offset + 1]))
+    return "".join(parts)

@@ -1,0 +1,70 @@
+"""Snap the edges of annotated spans to the scheme and say what was changed."""
+
+from dataclasses import dataclass, replace
+
+from aqwal.annotations.page import Page
+from aqwal.annotations.records import Annotation, Document, Link, Span
+from aqwal.annotations.scheme import snap
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One span moved by repair: from its old offsets to its new ones."""
+
+    document: str
+    annotator: str
+    before: Span
+    after: Span
+    text_before: str
+    text_after: str
+
+    def __str__(self) -> str:
+        """Show label, both offsets and both texts."""
+        return (
+            f"{self.document}, {self.annotator}: {self.before.label} "
+            f"[{self.before.start}:{self.before.end}] {self.text_before!r} → "
+            f"[{self.after.start}:{self.after.end}] {self.text_after!r}"
+        )
+
+
+def repair_document(document: Document) -> tuple[Document, list[Change]]:
+    """Snap every span of every annotation; links follow their spans.
+
+    A span of which the scheme leaves no word, or that would overlap or equal another of its layer
+    once snapped, stays as it is: `check_document` reports it and a person decides.
+
+    Returns:
+        The repaired document and what was changed, in order.
+    """
+    page, changes, annotations = Page(document.text), [], []
+    for annotation in document.annotations:
+        moved = _moved_spans(page, annotation)
+        annotations.append(_with_spans(annotation, moved))
+        for before, after in moved.items():
+            texts = (page.text[span.start : span.end] for span in (before, after))
+            changes.append(Change(document.id, annotation.annotator, before, after, *texts))
+    return replace(document, annotations=tuple(annotations)), changes
+
+
+def _moved_spans(page: Page, annotation: Annotation) -> dict[Span, Span]:
+    moved: dict[Span, Span] = {}
+    standing = set(annotation.spans)
+    for span in sorted(annotation.spans):
+        snapped = snap(page, span.start, span.end, span.label)
+        if snapped is None or snapped == (span.start, span.end):
+            continue
+        after = Span(*snapped, span.label)
+        others = (other for other in standing if other != span and other.label == span.label)
+        if not any(after.overlaps(other) for other in others):
+            moved[span] = after
+            standing = standing - {span} | {after}
+    return moved
+
+
+def _with_spans(annotation: Annotation, moved: dict[Span, Span]) -> Annotation:
+    spans = tuple(moved.get(span, span) for span in annotation.spans)
+    links = tuple(
+        Link(moved.get(link.source, link.source), moved.get(link.target, link.target), link.label)
+        for link in annotation.links
+    )
+    return replace(annotation, spans=spans, links=links)

@@ -1,0 +1,170 @@
+"""Read and write the stored form: Label Studio tasks as `import` takes them, one JSON list a file.
+
+Each task is `{"data": {id, text, scheme, sha256, …}, "annotations": [{annotator, ground_truth,
+result}]}`. Region ids are made from content and the order is fixed, so that the same annotations
+always give the same bytes. Whatever cannot be read is reported, never dropped in silence.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aqwal.annotations.atomic import write_text
+from aqwal.annotations.records import Annotation, AnnotationError, Document, Link, Problem, Span
+from aqwal.annotations.scheme import LABELS, LINK_ENDS, SCHEME, check_document
+
+# Names of the labelling config's controls; Label Studio joins a region to its control by them.
+FROM_NAME, TO_NAME = "label", "text"
+_TASK_KEYS = {"data", "annotations"}
+_ANNOTATION_KEYS = {"annotator", "ground_truth", "result"}
+_DATA_KEYS = {"id", "text", "scheme", "sha256"}
+
+
+def read_documents(path: Path) -> list[Document]:
+    """Read a file of stored tasks and check it against the scheme.
+
+    Raises:
+        AnnotationError: With every problem found, each naming file, document, region, offsets, text.
+        FileNotFoundError: If there is no such file.
+    """
+    documents, problems = parse_file(path)
+    problems += [problem for document in documents for problem in check_document(document, str(path))]
+    if problems:
+        raise AnnotationError(problems)
+    return documents
+
+
+def parse_file(path: Path) -> tuple[list[Document], list[Problem]]:
+    """Read what a file holds and list what it could not; edges and links are not checked yet."""
+    try:
+        tasks = json.loads(path.read_bytes().decode("utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        return [], [Problem(f"not UTF-8 JSON: {error}", file=str(path))]
+    if not isinstance(tasks, list):
+        return [], [Problem("expected a JSON list of tasks", file=str(path))]
+    readers = [_TaskReader(str(path), number, task) for number, task in enumerate(tasks)]
+    documents = [document for reader in readers if (document := reader.read()) is not None]
+    return documents, [problem for reader in readers for problem in reader.problems]
+
+
+@dataclass
+class _TaskReader:
+    """Turn one task into a Document and keep the problems met on the way."""
+
+    file: str
+    number: int
+    task: Any
+    problems: list[Problem] = field(default_factory=list)
+    document: str = ""
+    annotator: str = ""
+    text: str = ""
+
+    def read(self) -> Document | None:
+        self.document = f"number {self.number}"
+        data = self.task.get("data") if isinstance(self.task, dict) else None
+        if not isinstance(data, dict) or not isinstance(data.get("id"), str) or not isinstance(data.get("text"), str):
+            self._report("a task needs data with a text `id` and a text `text`")
+            return None
+        self.document, self.text = data["id"], data["text"]
+        self._report_unknown(self.task, _TASK_KEYS, "task")
+        document = Document(self.document, self.text, meta={k: v for k, v in data.items() if k not in _DATA_KEYS})
+        if data.get("scheme", SCHEME) != SCHEME:
+            self._report(f"scheme {data['scheme']!r}; this version reads {SCHEME!r}")
+        if data.get("sha256", document.sha256) != document.sha256:
+            self._report("the text is not the one that was annotated: its sha256 differs")
+        listed = self.task.get("annotations", [])
+        if not isinstance(listed, list):
+            self._report("`annotations` must be a list")
+            listed = []
+        annotations = tuple(self._annotation(item) for item in listed if isinstance(item, dict))
+        return Document(self.document, self.text, annotations, document.meta)
+
+    def _annotation(self, item: dict[str, Any]) -> Annotation:
+        self.annotator = str(item.get("annotator", ""))
+        self._report_unknown(item, _ANNOTATION_KEYS, "annotation")
+        results = [result for result in item.get("result", []) if isinstance(result, dict)]
+        spans: dict[str, Span] = {}
+        for result in results:
+            if result.get("type") == "labels" and (span := self._span(result)) is not None:
+                spans[str(result.get("id"))] = span
+        links = [self._link(result, spans) for result in results if result.get("type") == "relation"]
+        for result in results:
+            if result.get("type") not in ("labels", "relation"):
+                self._report(f"unknown result type {result.get('type')!r}", str(result.get("id", "")))
+        kept = tuple(link for link in links if link is not None)
+        return Annotation(self.annotator, tuple(spans.values()), kept, bool(item.get("ground_truth", False)))
+
+    def _span(self, result: dict[str, Any]) -> Span | None:
+        region, value = str(result.get("id", "")), result.get("value", {})
+        start, end, labels = value.get("start"), value.get("end"), value.get("labels")
+        if not (isinstance(start, int) and isinstance(end, int) and isinstance(labels, list) and len(labels) == 1):
+            self._report("a region needs whole-number start and end and exactly one label", region)
+            return None
+        shown = str(value.get("text", ""))
+        if not 0 <= start < end <= len(self.text):
+            self._report(f"offsets lie outside the text of {len(self.text)} code points", region, start, end, shown)
+        elif "text" in value and self.text[start:end] != shown:
+            self._report(f"the text there is {self.text[start:end]!r}", region, start, end, shown)
+        elif labels[0] not in LABELS:
+            self._report(f"unknown label {labels[0]!r}; the scheme has {', '.join(LABELS)}", region, start, end, shown)
+        else:
+            return Span(start, end, labels[0])
+        return None
+
+    def _link(self, result: dict[str, Any], spans: dict[str, Span]) -> Link | None:
+        source, target = spans.get(str(result.get("from_id"))), spans.get(str(result.get("to_id")))
+        name = " → ".join(str(result.get(end)) for end in ("from_id", "to_id"))
+        labels = result.get("labels") or []
+        if source is None or target is None:
+            self._report("a link's end is no accepted region of this annotation", name)
+        elif len(labels) != 1 or labels[0] not in LINK_ENDS:
+            self._report(f"a link needs one label of {', '.join(LINK_ENDS)}, got {labels!r}", name)
+        else:
+            return Link(source, target, labels[0])
+        return None
+
+    def _report_unknown(self, item: dict[str, Any], known: set[str], what: str) -> None:
+        if unknown := sorted(set(item) - known):
+            self._report(f"the stored form has no {what} field {', '.join(unknown)}")
+
+    def _report(
+        self, message: str, region: str = "", start: int | None = None, end: int | None = None, text: str = ""
+    ) -> None:
+        self.problems.append(Problem(message, self.document, self.annotator, region, start, end, text, self.file))
+
+
+def write_documents(path: Path, documents: Iterable[Document]) -> None:
+    """Write documents in the stored form, atomically and in a stable order within each."""
+    tasks = [to_task(document) for document in documents]
+    write_text(path, json.dumps(tasks, ensure_ascii=False, indent=1) + "\n")
+
+
+def to_task(document: Document) -> dict[str, Any]:
+    """Return a document as a Label Studio task, ready for import."""
+    data = {"id": document.id, "text": document.text, "scheme": SCHEME, "sha256": document.sha256, **document.meta}
+    return {"data": data, "annotations": [_to_annotation(document.text, a) for a in document.annotations]}
+
+
+def _to_annotation(text: str, annotation: Annotation) -> dict[str, Any]:
+    regions = [_to_region(text, span) for span in annotation.spans]
+    relations = [_to_relation(text, link) for link in annotation.links]
+    return {"annotator": annotation.annotator, "ground_truth": annotation.ground_truth, "result": regions + relations}
+
+
+def region_id(text: str, span: Span) -> str:
+    """Return ten hexadecimal digits that depend on the span and its words only."""
+    content = f"{span.label}\0{span.start}\0{span.end}\0{text[span.start : span.end]}"
+    return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:10]
+
+
+def _to_region(text: str, span: Span) -> dict[str, Any]:
+    value = {"start": span.start, "end": span.end, "text": text[span.start : span.end], "labels": [span.label]}
+    return {"id": region_id(text, span), "from_name": FROM_NAME, "to_name": TO_NAME, "type": "labels", "value": value}
+
+
+def _to_relation(text: str, link: Link) -> dict[str, Any]:
+    ends = {"from_id": region_id(text, link.source), "to_id": region_id(text, link.target)}
+    return {"type": "relation", **ends, "direction": "right", "labels": [link.label]}
