@@ -1,0 +1,29 @@
+"""A model folder → answers, on a CPU, without torch.
+
+Names are imported when first used, so that commands which need no model start at once and work
+without the packages of `aqwal[serving]`.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aqwal.serving.model_folder import ModelFolderError
+    from aqwal.serving.prediction import PredictedSpan, Prediction, Quote
+    from aqwal.serving.predictor import Predictor
+
+__all__ = ["ModelFolderError", "PredictedSpan", "Prediction", "Predictor", "Quote"]
+
+_HOMES = {
+    "ModelFolderError": "aqwal.serving.model_folder",
+    "PredictedSpan": "aqwal.serving.prediction",
+    "Prediction": "aqwal.serving.prediction",
+    "Predictor": "aqwal.serving.predictor",
+    "Quote": "aqwal.serving.prediction",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

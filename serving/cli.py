@@ -1,0 +1,44 @@
+"""The `aqwal` command: the commands of every installed stage under one name."""
+
+import sys
+from importlib.metadata import entry_points, version
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="Who said what about what in Arabic news.",
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(version("aqwal"))
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Who said what about what in Arabic news."""
+
+
+def main() -> None:
+    """Run the command line; a missing optional package is told in one line, not by a traceback."""
+    for stage in entry_points(group="aqwal.commands"):
+        app.add_typer(stage.load())
+    try:
+        app()
+    except ModuleNotFoundError as error:
+        hint = "pip install 'aqwal[serving,training]'"
+        sys.exit(f"aqwal: this command needs the package {error.name}; install it with `{hint}`")
+    except BrokenPipeError:
+        # The reader of a pipe has gone (`| head`): nothing is wrong on our side.
+        sys.stderr.close()
+        sys.exit(1)

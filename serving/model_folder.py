@@ -1,0 +1,135 @@
+"""A model folder on disk: what is in it, what it says of itself, what is wrong with it.
+
+model.onnx        int8 (and model.fp32.onnx if it was asked for)
+tokenizer.json    read by the `tokenizers` library
+aqwal.json        labels, tags, transitions, windows, temperatures, hashes, training, scores
+README.md         model card
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aqwal.serving.decoding import Transitions
+from aqwal.serving.normalization import NORMALIZATION_VERSION
+from aqwal.serving.spans import SpanDecoder
+from aqwal.serving.tags import TagSet
+
+FORMAT_VERSION = 1
+SETTINGS_FILE, TOKENIZER_FILE, CARD_FILE = "aqwal.json", "tokenizer.json", "README.md"
+MODEL_FILES = {"int8": "model.onnx", "fp32": "model.fp32.onnx"}
+
+
+class ModelFolderError(ValueError):
+    """A model folder that cannot be used; the message says what is wrong and what to do."""
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """A checked model folder: every file needed is there and is the one that was exported.
+
+    Attributes:
+        path: The folder.
+        settings: The content of `aqwal.json`.
+        precision: `int8` or `fp32`.
+    """
+
+    path: Path
+    settings: dict[str, Any]
+    precision: str
+
+    @classmethod
+    def open(cls, path: str | Path, precision: str = "int8") -> "ModelFolder":
+        """Open and check a folder.
+
+        Raises:
+            FileNotFoundError: If the folder or one of its files is missing.
+            ModelFolderError: If it is of another version, or damaged.
+        """
+        folder = Path(path)
+        if precision not in MODEL_FILES:
+            raise ModelFolderError(f"unknown precision {precision!r}; there are: {', '.join(MODEL_FILES)}")
+        if not folder.is_dir():
+            raise FileNotFoundError(
+                f"no model folder {folder}; make one with `make quickstart` or aqwal.training.export"
+            )
+        opened = cls(folder, _read_settings(folder), precision)
+        for name in (TOKENIZER_FILE, MODEL_FILES[precision]):
+            _check_file(folder, name, opened.settings)
+        _check_shapes(folder, opened)
+        return opened
+
+    @property
+    def model_file(self) -> Path:
+        """The ONNX file of the chosen precision."""
+        return self.path / MODEL_FILES[self.precision]
+
+    @property
+    def tokenizer_file(self) -> Path:
+        """The tokenizer's file."""
+        return self.path / TOKENIZER_FILE
+
+    @cached_property
+    def decoder(self) -> SpanDecoder:
+        """The decoder that these settings describe."""
+        parts = self.settings["transitions"]
+        transitions = Transitions(*(np.array(parts[name], dtype=np.float64) for name in ("start", "step", "end")))
+        temperatures = np.array(self.settings["temperatures"], dtype=np.float64)
+        return SpanDecoder(tuple(self.settings["labels"]), TagSet(self.settings["tags"]), transitions, temperatures)
+
+
+def _read_settings(folder: Path) -> dict[str, Any]:
+    file = folder / SETTINGS_FILE
+    if not file.is_file():
+        raise FileNotFoundError(f"{folder} is no model folder: {SETTINGS_FILE} is missing; export the model again")
+    try:
+        settings = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ModelFolderError(f"{file} is not JSON ({error}); export the model again") from error
+    if not isinstance(settings, dict):
+        raise ModelFolderError(f"{file} is no JSON object; export the model again")
+    version = settings.get("format")
+    if version != FORMAT_VERSION:
+        raise ModelFolderError(f"{file} has format {version!r}; this version of aqwal reads {FORMAT_VERSION}")
+    if settings.get("normalization") != NORMALIZATION_VERSION:
+        wanted = f"this version of aqwal normalises words by {NORMALIZATION_VERSION!r}"
+        raise ModelFolderError(
+            f"{file} was trained on {settings.get('normalization')!r}; {wanted}: train or export again"
+        )
+    return settings
+
+
+def _check_file(folder: Path, name: str, settings: dict[str, Any]) -> None:
+    wanted = settings.get("files", {}).get(name)
+    if wanted is None:
+        there = ", ".join(sorted(settings.get("files", {}))) or "nothing"
+        raise FileNotFoundError(f"{folder} was exported without {name}; it has: {there}")
+    if not (folder / name).is_file():
+        raise FileNotFoundError(f"{folder / name} is missing; export the model again")
+    if file_sha256(folder / name) != wanted:
+        raise ModelFolderError(f"{folder / name} is not the file that was exported (sha256 differs); export it again")
+
+
+def _check_shapes(folder: Path, opened: ModelFolder) -> None:
+    try:
+        layers, tags = len(opened.decoder.labels), len(opened.decoder.tag_set.tags)
+        shapes = [part.shape for part in (opened.decoder.transitions.start, opened.decoder.transitions.step)]
+        right = shapes == [(layers, tags), (layers, tags, tags)] and opened.decoder.temperatures.shape == (layers,)
+        right = right and opened.settings["overlap"] * 2 < opened.settings["max_length"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelFolderError(f"{folder / SETTINGS_FILE} lacks or garbles {error}; export the model again") from error
+    if not right:
+        raise ModelFolderError(
+            f"{folder / SETTINGS_FILE}: transitions, temperatures or windows do not fit the labels and tags"
+        )
+
+
+def file_sha256(path: Path) -> str:
+    """Return the sha256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,64 @@
+"""What the predictor answers: spans, quotes, and the forms in which people take them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from aqwal.serving.render import to_html_fragment
+
+
+@dataclass(frozen=True, slots=True)
+class PredictedSpan:
+    """A span found in a text: `text` is exactly the document's `[start:end]`, in code points.
+
+    `score` is the posterior probability, 0 to 1, that exactly these words are a span of this label.
+    """
+
+    label: str
+    start: int
+    end: int
+    text: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """Who said what about what; the numbers index `Prediction.spans`.
+
+    Attributes:
+        quote: The QUOTE span.
+        speaker: Its SPEAKER, or None if the text names none.
+        topic: Its TOPIC, or None.
+        kind: `direct`, `indirect` or `mixed`, from the quotation marks.
+        score: The QUOTE span's score.
+    """
+
+    quote: int
+    speaker: int | None
+    topic: int | None
+    kind: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The answer for one document: spans by position, quotes by position of their QUOTE."""
+
+    text: str
+    spans: tuple[PredictedSpan, ...]
+    quotes: tuple[Quote, ...]
+    id: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return id, spans and quotes as plain data, ready for JSON; the text itself is left out."""
+        spans = [
+            {"label": s.label, "start": s.start, "end": s.end, "text": s.text, "score": s.score} for s in self.spans
+        ]
+        quotes = [
+            {"quote": q.quote, "speaker": q.speaker, "topic": q.topic, "kind": q.kind, "score": q.score}
+            for q in self.quotes
+        ]
+        return {"id": self.id, "spans": spans, "quotes": quotes}
+
+    def _repr_html_(self) -> str:
+        """Show the spans over the text in a notebook, right to left."""
+        return to_html_fragment(self)

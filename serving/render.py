@@ -1,0 +1,137 @@
+"""Show who said what about what over the text, right to left: as HTML and in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+from itertools import pairwise
+from string import Template
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    # Prediction shows itself in notebooks through this module, so it cannot be imported at run time.
+    from rich.text import Text
+
+    from aqwal.serving.prediction import PredictedSpan, Prediction
+
+_STYLE = """
+.aqwal {direction: rtl; text-align: right; font-family: "Noto Naskh Arabic", "Amiri", "Geeza Pro", "Arial", serif;
+  font-size: 1.15rem; line-height: 2.2; color: #1c1917; background: #fff; max-width: 52rem; margin: 0 auto}
+.aqwal .text {white-space: pre-wrap; overflow-wrap: anywhere}
+.aqwal .quote {background: #fef3c7}
+.aqwal .speaker {box-shadow: inset 0 -3px #1d4ed8; color: #1e3a8a; font-weight: 700}
+.aqwal .topic {border-bottom: 3px dotted #047857; color: #065f46}
+.aqwal sup {font: 700 .65rem/1 sans-serif; color: #92400e; padding: 0 .15em; user-select: none}
+.aqwal .legend {font-size: .9rem; color: #57534e}
+.aqwal table {border-collapse: collapse; width: 100%; font-size: 1rem; line-height: 1.7; margin-top: 1rem}
+.aqwal th, .aqwal td {border-top: 1px solid #d6d3d1; padding: .35rem .5rem; vertical-align: top; text-align: right}
+.aqwal th {font-size: .85rem; color: #57534e}
+.aqwal td.number {font-variant-numeric: tabular-nums; color: #57534e; white-space: nowrap}
+"""
+_PAGE = Template("""<!doctype html>
+<html lang="ar" dir="rtl">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>$title</title>
+<style>body {margin: 2rem 1rem; background: #fff}</style>
+</head>
+<body>
+$body
+</body>
+</html>
+""")
+_FRAGMENT = Template("""<style>$style</style>
+<div class="aqwal" dir="rtl" lang="ar">
+<p class="legend"><span class="speaker">المتحدث</span> · <span class="quote">القول</span> ·
+<span class="topic">الموضوع</span></p>
+<div class="text">$text</div>
+$table
+</div>""")
+_KINDS = {"direct": "مباشر", "indirect": "غير مباشر", "mixed": "مختلط"}
+_TERMINAL_STYLES = {"SPEAKER": "bold blue", "QUOTE": "on grey23", "TOPIC": "underline green"}
+
+
+def to_html_page(prediction: Prediction) -> str:
+    """Return a page of its own with the text, its spans and a table of the quotes."""
+    return _PAGE.substitute(title=escape(prediction.id or "أقوال"), body=to_html_fragment(prediction))
+
+
+def to_html_fragment(prediction: Prediction) -> str:
+    """Return the same for the inside of another page, as notebooks take it."""
+    return _FRAGMENT.substitute(style=_STYLE, text=_marked_text(prediction), table=_table(prediction))
+
+
+def _marked_text(prediction: Prediction) -> str:
+    numbers = {prediction.spans[quote.quote].start: index for index, quote in enumerate(prediction.quotes, 1)}
+    parts: list[str] = []
+    for start, end, spans in _stretches(prediction):
+        if start in numbers and any(span.label == "QUOTE" and span.start == start for span in spans):
+            parts.append(f"<sup>{numbers[start]}</sup>")
+        shown = _safe(prediction.text[start:end])
+        classes = " ".join(sorted({span.label.lower() for span in spans}))
+        parts.append(f'<span class="{escape(classes)}">{shown}</span>' if classes else shown)
+    return "".join(parts)
+
+
+def _stretches(prediction: Prediction) -> Iterator[tuple[int, int, list[PredictedSpan]]]:
+    """Yield (start, end, spans over it) so that the set of spans changes only between stretches."""
+    begins: dict[int, list[PredictedSpan]] = {}
+    for span in prediction.spans:
+        begins.setdefault(span.start, []).append(span)
+    edges = sorted({0, len(prediction.text), *begins, *(span.end for span in prediction.spans)})
+    running: list[PredictedSpan] = []
+    for start, end in pairwise(edges):
+        running = [span for span in running if span.end > start] + begins.get(start, [])
+        yield start, end, running
+
+
+def _table(prediction: Prediction) -> str:
+    if not prediction.quotes:
+        return ""
+    heads = "".join(f"<th scope='col'>{name}</th>" for name in ("", "من قال", "ماذا قال", "عن ماذا", "النوع", "الثقة"))
+    rows = []
+    for number, quote in enumerate(prediction.quotes, 1):
+        words = [_words(prediction, index) for index in (quote.speaker, quote.quote, quote.topic)]
+        cells = "".join(f"<td>{word}</td>" for word in [*words, _KINDS[quote.kind]])
+        rows.append(f"<tr><td class='number'>{number}</td>{cells}<td class='number'>{quote.score:.2f}</td></tr>")
+    return f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+
+
+def _words(prediction: Prediction, index: int | None) -> str:
+    return "—" if index is None else _safe(prediction.spans[index].text)
+
+
+def _safe(text: str) -> str:
+    """Escape for HTML; a lone surrogate, which UTF-8 cannot hold, is shown as the replacement mark."""
+    return escape(text.encode("utf-8", "replace").decode("utf-8"))
+
+
+def to_terminal(prediction: Prediction) -> list[Text]:
+    """Return the text with its spans in colours, then one paragraph a quote, for rich to print."""
+    from rich.text import Text
+
+    shown = Text()
+    for start, end, spans in _stretches(prediction):
+        styles = sorted((_TERMINAL_STYLES.get(span.label, "reverse") for span in spans), key=len, reverse=True)
+        shown.append(_printable(prediction.text[start:end]), style=" ".join(styles))
+    return [shown, *(_terminal_quote(prediction, number) for number in range(len(prediction.quotes)))]
+
+
+def _terminal_quote(prediction: Prediction, number: int) -> Text:
+    from rich.text import Text
+
+    quote = prediction.quotes[number]
+    shown = Text(f"\n{number + 1}. ")
+    for name, label, index in (
+        ("", "SPEAKER", quote.speaker),
+        (": ", "QUOTE", quote.quote),
+        (" ← ", "TOPIC", quote.topic),
+    ):
+        words = "—" if index is None else _printable(prediction.spans[index].text)
+        shown.append(name).append(words, style=_TERMINAL_STYLES[label])
+    return shown.append(f" ({quote.kind}, {quote.score:.2f})", style="dim")
+
+
+def _printable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")

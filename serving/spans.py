@@ -1,0 +1,96 @@
+"""From the encoder's tag scores for a document to its answer: decode, snap, score, link."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aqwal.annotations.page import Page
+from aqwal.annotations.records import Span
+from aqwal.annotations.scheme import ABOUT, QUOTE, SAID_BY, kind_of, snap
+from aqwal.serving.decoding import Posterior, Scores, Transitions, posterior, viterbi
+from aqwal.serving.links import link_quotes
+from aqwal.serving.prediction import PredictedSpan, Prediction, Quote
+from aqwal.serving.tags import TagSet
+
+# More digits than this would differ between machines and thread counts.
+_SCORE_DIGITS = 4
+
+
+@dataclass(frozen=True)
+class SpanDecoder:
+    """Decode a document's tag scores by the scheme; the same object evaluates and serves.
+
+    Attributes:
+        labels: The layers' labels, in the order of the scores' layers.
+        tag_set: The tags of each layer.
+        transitions: Learned transition scores, without the tag set's law; zeros if none were learned.
+        temperatures: By which each layer's scores are divided for the posterior, [labels].
+    """
+
+    labels: tuple[str, ...]
+    tag_set: TagSet
+    transitions: Transitions
+    temperatures: NDArray[np.float64]
+
+    @cached_property
+    def _legal(self) -> Transitions:
+        return Transitions.legal(len(self.labels), self.tag_set)
+
+    def decode(self, page: Page, emissions: Scores, document_id: str | None = None) -> Prediction:
+        """Return the spans and quotes of one document.
+
+        Args:
+            page: The document.
+            emissions: Tag scores of its words (logits), [words, labels, tags].
+            document_id: Carried over into the answer.
+        """
+        spans = self._spans(page, emissions.astype(np.float64)) if len(page.words) else []
+        return Prediction(page.text, tuple(spans), tuple(_quotes(page, spans)), document_id)
+
+    def _spans(self, page: Page, emissions: Scores) -> list[PredictedSpan]:
+        tags = viterbi(emissions, page.blocks, self.transitions + self._legal)
+        tempered = emissions / self.temperatures[None, :, None]
+        chances = posterior(tempered, page.blocks, self.transitions / self.temperatures + self._legal)
+        found = [span for layer in range(len(self.labels)) for span in self._layer(page, chances, layer, tags[layer])]
+        return sorted(found, key=lambda span: (span.start, span.end, span.label))
+
+    def _layer(self, page: Page, chances: Posterior, layer: int, tags: NDArray[np.int64]) -> list[PredictedSpan]:
+        label = self.labels[layer]
+        found: list[PredictedSpan] = []
+        for first, stop in self._ranges(page, tags):
+            edges = snap(page, page.words[first].start, page.words[stop - 1].end, label)
+            if edges is not None:
+                score = round(chances.of_span(layer, tags[first:stop], first, stop), _SCORE_DIGITS)
+                found.append(PredictedSpan(label, *edges, page.text[slice(*edges)], score))
+        return _without_overlaps(found)
+
+    def _ranges(self, page: Page, tags: NDArray[np.int64]) -> list[tuple[int, int]]:
+        """Return the word ranges of one layer's spans; block by block, as tags are legal within one."""
+        return [
+            (first + start, first + stop)
+            for first, end in page.blocks
+            for start, stop in self.tag_set.decode(tags[first:end])
+        ]
+
+
+def _without_overlaps(spans: list[PredictedSpan]) -> list[PredictedSpan]:
+    """Drop the less likely of two spans that snapping has made overlap (rule 4)."""
+    kept: list[PredictedSpan] = []
+    for span in sorted(spans, key=lambda span: span.start):
+        if kept and span.start < kept[-1].end:
+            kept[-1] = max(kept[-1], span, key=lambda one: one.score)
+        else:
+            kept.append(span)
+    return kept
+
+
+def _quotes(page: Page, spans: list[PredictedSpan]) -> list[Quote]:
+    number = {Span(span.start, span.end, span.label): index for index, span in enumerate(spans)}
+    targets = {(link.source, link.label): number[link.target] for link in link_quotes(page, list(number))}
+    return [
+        Quote(index, targets.get((span, SAID_BY)), targets.get((span, ABOUT)), kind_of(page, span), spans[index].score)
+        for span, index in number.items()
+        if span.label == QUOTE
+    ]
