@@ -1,0 +1,50 @@
+# Targets people type. Everything installed goes into .venv, with the versions of constraints.txt.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export HF_HUB_OFFLINE = 1
+# Two threads spinning on two cores wait for each other; sleeping ones do not.
+export OMP_WAIT_POLICY = PASSIVE
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: install quickstart test-env test lint fix typecheck clean
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+# torch by its exact version and first: a range would fetch the build with CUDA, gigabytes of it.
+$(VENV)/.installed-%: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(INSTALL) "$$(grep '^torch==' constraints.txt)"
+	$(INSTALL) --editable '.[$*]'
+	touch $@
+
+install: $(VENV)/.installed-dev
+
+quickstart: $(VENV)/.installed-training
+	$(BIN)/accelerate launch --config_file configs/accelerate/cpu.yaml training/train.py --config configs/quickstart.yaml
+	$(BIN)/python -m aqwal.training.export runs/quickstart models/quickstart
+	$(BIN)/aqwal render --model models/quickstart docs/demo-article.txt
+
+test-env: $(VENV)/.installed-test
+
+test: test-env
+	$(BIN)/python -m pytest --numprocesses 2
+
+lint: install typecheck
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+fix: install
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+typecheck: install build/typed
+	$(BIN)/mypy
+
+# mypy does not follow the editable install; it gets a mirror of links.
+build/typed:
+	mkdir -p build/typed/aqwal
+	for folder in annotations serving training; do ln -sfn ../../../$$folder build/typed/aqwal/$$folder; done
+
+clean:
+	rm -rf build dist runs .venv

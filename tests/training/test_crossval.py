@@ -1,0 +1,69 @@
+"""Cross-validation: folds held out, stopped runs gone on with, a table with spread."""
+
+import json
+from pathlib import Path
+
+import pytest
+from aqwal.training import crossval
+from aqwal.training.crossval import CrossValidationConfig, cross_validate, markdown_table
+
+FOLDS = (("002_35a5180d63e7b702",), ("004_1c209e6ac6ae10d1",))
+
+
+@pytest.fixture
+def config(tiny_base: Path, tmp_path: Path) -> CrossValidationConfig:
+    return CrossValidationConfig(
+        base=str(tiny_base),
+        documents=["annotations/gold/002_*.json", "annotations/gold/004_*.json"],
+        output_dir=str(tmp_path / "crossval"),
+        max_length=160,
+        overlap=40,
+        epochs=8,
+        batch_size=4,
+        encoder_rate=3e-3,
+        head_rate=1e-2,
+        folds=FOLDS,
+        seeds=(1, 2),
+    )
+
+
+def test_folds_are_held_out_and_a_stopped_run_goes_on(
+    config: CrossValidationConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    result = cross_validate(config)
+    assert result["seeds"]["1"]["labels"]["QUOTE"]["gold"] == 9 + 22
+    for seed in config.seeds:
+        for number, fold in enumerate(FOLDS):
+            run = tmp_path / "crossval" / f"seed-{seed}" / f"fold-{number}"
+            parts = json.loads((run / "data.json").read_text())["documents"]
+            assert parts["test"] == list(fold)
+            assert parts["train"] == list(FOLDS[1 - number])
+            assert [answer["id"] for answer in json.loads((run / "answers.json").read_text())] == list(fold)
+            assert not (run / "checkpoint").exists()
+
+    trained: list[str] = []
+    train = crossval.train
+    monkeypatch.setattr(crossval, "train", lambda one: trained.append(one.output_dir) or train(one))
+    (tmp_path / "crossval" / "seed-2" / "fold-1" / "answers.json").unlink()
+    again = cross_validate(config)
+    assert [Path(name).parts[-2:] for name in trained] == [("seed-2", "fold-1")]
+    assert again == result
+    assert json.loads((tmp_path / "crossval" / "crossval.json").read_text()) == result
+
+
+def test_the_table_has_mean_and_spread():
+    row = {"f1": {"mean": 0.5, "spread": 0.01}, "overlap_f1": {"mean": 0.9, "spread": 0.02}}
+    row["character_f1"] = {"mean": 0.8, "spread": 0.0}
+    table = markdown_table({"summary": {"labels": {"QUOTE": row}, "pairs": {"said_by": {"mean": 0.4, "spread": 0.1}}}})
+    assert "| QUOTE | 0.50 ± 0.01 | 0.90 ± 0.02 | 0.80 ± 0.00 |" in table
+    assert table.endswith("said_by 0.40 ± 0.10")
+
+
+def test_folds_that_miss_a_document_are_refused(config: CrossValidationConfig):
+    with pytest.raises(ValueError, match="each of the 2 documents once"):
+        cross_validate(config.model_copy(update={"folds": (FOLDS[0], FOLDS[0])}))
+
+
+def test_the_seeds_fold_keeps_the_two_accounts_of_one_event_together():
+    config = crossval.parse_config([], crossval.DEFAULT_CONFIG, CrossValidationConfig)
+    assert {"000_fb1b0e5927def39d", "001_5c94106b819420c7"} in [set(fold) for fold in config.folds]

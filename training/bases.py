@@ -1,0 +1,79 @@
+"""Base encoders: a hub name, a local folder or `offline`, all opened the same way."""
+
+import logging
+from pathlib import Path
+
+from tokenizers import Tokenizer
+from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer, PreTrainedModel
+
+from aqwal.serving.tags import TagSet
+from aqwal.training.offline_encoder import build_offline_encoder
+
+OFFLINE = "offline"
+_log = logging.getLogger(__name__)
+
+
+class BaseEncoderError(RuntimeError):
+    """A base encoder that cannot be had; the message names the remedies."""
+
+
+def resolve_base(base: str, root: Path) -> str:
+    """Return what transformers can open: a folder's path, or the hub name as it is.
+
+    Args:
+        base: `offline`, a local folder (from `root` if relative) or a hub name.
+        root: Where relative folders start.
+
+    Raises:
+        OfflineEncoderError: If the offline encoder can be neither found nor fetched.
+    """
+    if base == OFFLINE:
+        return str(build_offline_encoder())
+    folder = root / Path(base).expanduser()
+    return str(folder) if folder.is_dir() else base
+
+
+def load_tokenizer(base: str) -> Tokenizer:
+    """Return the base's tokenizer as the `tokenizers` library has it.
+
+    Raises:
+        BaseEncoderError: If the base cannot be opened or has no fast tokenizer.
+    """
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(base)
+    except (OSError, ValueError) as error:
+        raise _unavailable(base, error) from error
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if not isinstance(backend, Tokenizer):
+        raise BaseEncoderError(
+            f"base {base!r} has no fast tokenizer (tokenizer.json or vocab.txt); choose one that has"
+        )
+    return backend
+
+
+def load_model(base: str, labels: tuple[str, ...], tag_set: TagSet, dropout: float | None) -> PreTrainedModel:
+    """Return a stock token classifier on the base: labels × tags logits for each sub-token.
+
+    Raises:
+        BaseEncoderError: If the base cannot be opened.
+    """
+    names = [f"{label}:{tag}" for label in labels for tag in tag_set.tags]
+    try:
+        config = AutoConfig.from_pretrained(
+            base, num_labels=len(names), id2label=dict(enumerate(names)), label2id={n: i for i, n in enumerate(names)}
+        )
+        if dropout is not None:
+            config.hidden_dropout_prob = config.attention_probs_dropout_prob = config.classifier_dropout = dropout
+        model: PreTrainedModel = AutoModelForTokenClassification.from_pretrained(base, config=config)
+    except (OSError, ValueError) as error:
+        raise _unavailable(base, error) from error
+    _log.info("base %s: %.1f M parameters", base, model.num_parameters() / 1e6)
+    return model
+
+
+def _unavailable(base: str, error: Exception) -> BaseEncoderError:
+    reason = str(error).strip().splitlines()[0]
+    return BaseEncoderError(
+        f"base {base!r} cannot be opened: {reason}. Give `base:` a local folder with config.json, weights and "
+        "tokenizer, a hub name that this machine can reach (is HF_HUB_OFFLINE set?), or `offline`"
+    )

@@ -1,0 +1,69 @@
+"""`aqwal evaluate`."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from aqwal.annotations.atomic import write_text
+from aqwal.annotations.records import AnnotationError
+from aqwal.annotations.stored import read_documents
+
+if TYPE_CHECKING:
+    from aqwal.training.metrics import Answered
+
+app = typer.Typer()
+
+
+@app.command()
+def evaluate(
+    model: Annotated[Path, typer.Option(help="Model folder.")],
+    gold: Annotated[
+        list[Path], typer.Option(exists=True, dir_okay=False, help="Annotated file; may be given several times.")
+    ],
+    more_gold: Annotated[list[Path] | None, typer.Argument(metavar="[FILE]...", help="More annotated files.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the scores here too.")] = None,
+    precision: Annotated[str, typer.Option(help="int8, or fp32 if the model folder has it.")] = "int8",
+) -> None:
+    """Score a model against gold: exact, overlap and character F1 per label, pair F1 of the links."""
+    from aqwal.training.metrics import score
+
+    answered = _answer(model, [*gold, *(more_gold or [])], precision)
+    scores = score(
+        answered, sorted({span.label for one in answered for span in one.prediction.spans} | _gold_labels(answered))
+    )
+    Console().print(scores_table(scores))
+    for label, f1 in scores["pairs"].items():
+        typer.echo(f"pair F1 {label}: {f1:.3f}")
+    if json_file is not None:
+        write_text(json_file, json.dumps(scores, ensure_ascii=False, indent=1) + "\n")
+
+
+def scores_table(scores: dict[str, Any]) -> Table:
+    """Return the scores per label as a table for the terminal."""
+    table = Table("label", "P", "R", "exact F1", "overlap F1", "character F1", "gold", "found")
+    columns = ("precision", "recall", "f1", "overlap_f1", "character_f1")
+    for label, row in scores["labels"].items():
+        table.add_row(label, *(f"{row[name]:.3f}" for name in columns), str(row["gold"]), str(row["predicted"]))
+    return table
+
+
+def _answer(model: Path, files: list[Path], precision: str) -> "list[Answered]":
+    from aqwal.serving import ModelFolderError, Predictor
+    from aqwal.training.metrics import Answered
+
+    try:
+        documents = [document for file in files for document in read_documents(file)]
+        predictor = Predictor(model, precision)
+    except (AnnotationError, FileNotFoundError, ModelFolderError) as error:
+        typer.echo(f"aqwal: {error}", err=True)
+        raise typer.Exit(1) from error
+    answers = predictor.predict_many(document.text for document in documents)
+    return [Answered(document, answer) for document, answer in zip(documents, answers, strict=True)]
+
+
+def _gold_labels(answered: "list[Answered]") -> set[str]:
+    return {span.label for one in answered if one.document.gold for span in one.document.gold.spans}

@@ -1,0 +1,117 @@
+"""The configuration of a training run: every field typed, one sentence each, unknown keys refused.
+
+A run is one YAML file in `configs/`; any field can be overridden on the command line as
+`--field value`. Relative paths start at the project's root, wherever the command is run from.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+import jsonargparse
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from aqwal.annotations.scheme import LABELS
+from aqwal.serving.encoding import MAX_SUBTOKENS
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+DEFAULT_CONFIG = PROJECT_ROOT / "configs" / "arabert.yaml"
+
+Rate = Annotated[float, Field(gt=0, le=1)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class TrainConfig(BaseModel):
+    """All that decides a training run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    base: str = Field(description="Base encoder: a hub name, a local folder, or `offline`.")
+    documents: list[str] = Field(min_length=1, description="Annotated files in the stored form; glob patterns allowed.")
+    splits: str | None = Field(
+        None, description="JSON file that maps `train`, `development`, `test` to document ids; all train if null."
+    )
+    output_dir: str = Field(description="Run folder: checkpoint, resolved config, data hashes, metrics, versions.")
+    labels: tuple[str, ...] = Field(LABELS, description="Labels of the layers, in order.")
+    tags: Literal["bio", "bioes"] = Field("bioes", description="Tag scheme of each layer.")
+    loss: Literal["crf", "cross_entropy"] = Field("crf", description="Learn transitions with the tags, or tags alone.")
+    max_length: int = Field(
+        512, ge=2 * MAX_SUBTOKENS + 2, description="Longest window, in sub-tokens with special tokens."
+    )
+    overlap: int = Field(128, ge=0, description="What neighbouring windows share, in sub-tokens, about.")
+    epochs: Count = Field(description="Passes over the training windows.")
+    batch_size: Count = Field(description="Windows in one forward pass of one process.")
+    gradient_accumulation_steps: Count = Field(1, description="Forward passes of a process in one optimizer step.")
+    encoder_rate: Rate = Field(description="Highest learning rate of the encoder.")
+    head_rate: Rate = Field(description="Highest learning rate of the classification head.")
+    transition_rate: Rate = Field(1.0e-2, description="Highest learning rate of the transitions (loss: crf).")
+    warmup: Share = Field(
+        0.1, description="Share of the optimizer steps in which the rates rise; then they fall linearly."
+    )
+    weight_decay: float = Field(0.01, ge=0, description="AdamW's weight decay; none on biases, norms, transitions.")
+    dropout: Share | None = Field(None, description="Dropout in encoder and head; the base's own if null.")
+    max_gradient_norm: float = Field(1.0, gt=0, description="Norm to which gradients are clipped.")
+    mixed_precision: Literal["no", "bf16", "fp16"] = Field("no", description="Number format of the forward pass.")
+    keep: Literal["last", "best"] = Field(
+        "last",
+        description="Weights to keep: of the last epoch, or of the best development epoch (40 documents or more).",
+    )
+    seed: int = Field(13, ge=0, description="Random seed of initial weights, order and dropout.")
+
+    @field_validator("labels")
+    @classmethod
+    def _labels_are_distinct(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
+        if not labels or len(set(labels)) != len(labels):
+            raise ValueError("labels must be one or more, each different")
+        return labels
+
+    @model_validator(mode="after")
+    def _windows_get_ahead(self) -> "TrainConfig":
+        if 2 * self.overlap >= self.max_length - 2:
+            raise ValueError(f"overlap {self.overlap} must be less than half of max_length {self.max_length}")
+        return self
+
+    def path(self, value: str) -> Path:
+        """Return a path of this configuration, seen from the project's root."""
+        return PROJECT_ROOT / Path(value).expanduser()
+
+
+Config = TypeVar("Config", bound=TrainConfig)
+
+
+def parse_config(arguments: Sequence[str] | None, default: Path, kind: type[Config]) -> Config:
+    """Read `--config FILE` and `--field value` overrides.
+
+    Args:
+        arguments: Command line without the program's name; the process's own if None.
+        default: File taken if `--config` is not given.
+        kind: The configuration to fill.
+
+    Exits with a message that names the field, what it got and what it takes, if anything is wrong.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    parser = jsonargparse.ArgumentParser(
+        prog=Path(sys.argv[0]).name,
+        allow_abbrev=False,
+        description="Fine-tune a token classifier on annotated documents.",
+    )
+    parser.add_argument("--config", action="config", help="YAML file with the fields below.")
+    parser.add_class_arguments(kind)
+    if not any(word == "--config" or word.startswith("--config=") for word in given):
+        given = ["--config", str(default), *given]
+    values = parser.parse_args([_from_root(before, word) for before, word in zip(["", *given], given, strict=False)])
+    fields = {name: value for name, value in values.as_dict().items() if name != "config"}
+    try:
+        return kind(**fields)
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'config'}: {e['msg']}" for e in error.errors())
+        parser.error(faults)
+
+
+def _from_root(before: str, word: str) -> str:
+    """Let `--config configs/x.yaml` work from any folder, as the fields' paths do."""
+    if before == "--config" and not Path(word).is_file() and (PROJECT_ROOT / word).is_file():
+        return str(PROJECT_ROOT / word)
+    return word
