@@ -138,8 +138,26 @@ class _TaskReader:
 
 def write_documents(path: Path, documents: Iterable[Document]) -> None:
     """Write documents in the stored form, atomically and in a stable order within each."""
-    tasks = [to_task(document) for document in documents]
-    write_text(path, json.dumps(tasks, ensure_ascii=False, indent=1) + "\n")
+    write_text(path, _in_brackets(map(_format_task, documents)) + "\n")
+
+
+def _format_task(document: Document) -> str:
+    """Return a task as JSON with one region or relation a line, so that differences read well."""
+    task = to_task(document)
+    annotations = []
+    for annotation in task["annotations"]:
+        results = _in_brackets(map(_dump, annotation.pop("result")))
+        annotations.append(f'{_dump(annotation)[:-1]}, "result": {results}}}')
+    return f'{{"data": {_dump(task["data"])},\n"annotations": {_in_brackets(annotations)}}}'
+
+
+def _in_brackets(lines: Iterable[str]) -> str:
+    return "[\n" + ",\n".join(lines) + "\n]"
+
+
+def _dump(content: dict[str, Any]) -> str:
+    # A lone surrogate cannot be written in UTF-8; in a JSON string its escape means the same.
+    return json.dumps(content, ensure_ascii=False).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def to_task(document: Document) -> dict[str, Any]:

@@ -26,7 +26,7 @@ _STYLE = """
 .aqwal table {border-collapse: collapse; width: 100%; font-size: 1rem; line-height: 1.7; margin-top: 1rem}
 .aqwal th, .aqwal td {border-top: 1px solid #d6d3d1; padding: .35rem .5rem; vertical-align: top; text-align: right}
 .aqwal th {font-size: .85rem; color: #57534e}
-.aqwal td.number {font-variant-numeric: tabular-nums; color: #57534e; white-space: nowrap}
+.aqwal td.number, .aqwal td.kind {font-variant-numeric: tabular-nums; color: #57534e; white-space: nowrap}
 """
 _PAGE = Template("""<!doctype html>
 <html lang="ar" dir="rtl">
@@ -93,7 +93,7 @@ def _table(prediction: Prediction) -> str:
     rows = []
     for number, quote in enumerate(prediction.quotes, 1):
         words = [_words(prediction, index) for index in (quote.speaker, quote.quote, quote.topic)]
-        cells = "".join(f"<td>{word}</td>" for word in [*words, _KINDS[quote.kind]])
+        cells = "".join(f"<td>{word}</td>" for word in words) + f"<td class='kind'>{_KINDS[quote.kind]}</td>"
         rows.append(f"<tr><td class='number'>{number}</td>{cells}<td class='number'>{quote.score:.2f}</td></tr>")
     return f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 

@@ -44,7 +44,8 @@ def load_tokenizer(base: str) -> Tokenizer:
     except (OSError, ValueError) as error:
         raise _unavailable(base, error) from error
     backend = getattr(tokenizer, "backend_tokenizer", None)
-    if not isinstance(backend, Tokenizer):
+    # Without vocabulary files transformers makes a tokenizer of nothing but special tokens, in silence.
+    if not isinstance(backend, Tokenizer) or backend.get_vocab_size() <= len(backend.get_added_tokens_decoder()):
         raise BaseEncoderError(
             f"base {base!r} has no fast tokenizer (tokenizer.json or vocab.txt); choose one that has"
         )

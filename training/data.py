@@ -1,7 +1,6 @@
 """From annotated documents to the windows that training batches are made of."""
 
 import glob
-import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from aqwal.annotations.page import Page
 from aqwal.annotations.records import Document
 from aqwal.annotations.stored import read_documents
 from aqwal.serving.encoding import EncodedWindow, WordEncoder
+from aqwal.serving.model_folder import file_sha256
 from aqwal.serving.tags import TagSet
 
 PARTS = ("train", "development", "test")
@@ -46,7 +46,7 @@ def load_documents(patterns: Iterable[str], root: Path) -> AnnotatedFiles:
         if not names:
             raise FileNotFoundError(f"no file matches {pattern!r} under {root}")
         for path in map(Path, names):
-            hashes[_shown(path, root)] = hashlib.sha256(path.read_bytes()).hexdigest()
+            hashes[_shown(path, root)] = file_sha256(path)
             for document in read_documents(path):
                 if document.id in documents or document.gold is None:
                     what = "comes twice" if document.id in documents else "has no annotation with ground_truth"

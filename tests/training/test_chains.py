@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
+
 from aqwal.serving.decoding import Transitions, posterior
 from aqwal.serving.tags import TagSet
 from aqwal.training.chains import LayeredChains, cross_entropy

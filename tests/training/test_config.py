@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from aqwal.training.config import DEFAULT_CONFIG, PROJECT_ROOT, TrainConfig, parse_config
 from aqwal.training.crossval import CrossValidationConfig
 

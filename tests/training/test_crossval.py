@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from aqwal.training import crossval
 from aqwal.training.crossval import CrossValidationConfig, cross_validate, markdown_table
 

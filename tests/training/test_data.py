@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from tokenizers import Tokenizer
+
 from aqwal.annotations.page import Page
 from aqwal.annotations.records import Annotation, Document
 from aqwal.annotations.scheme import LABELS
@@ -12,7 +14,6 @@ from aqwal.annotations.stored import write_documents
 from aqwal.serving.encoding import WordEncoder
 from aqwal.serving.tags import TagSet
 from aqwal.training.data import IGNORED, collate, encode_documents, gold_tags, load_documents, split_documents
-from tokenizers import Tokenizer
 
 TAGS = TagSet("bioes")
 

@@ -1,13 +1,14 @@
 """Scores: seqeval's against plain sets, and cases counted by hand."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from aqwal.annotations.page import Page
 from aqwal.annotations.records import Annotation, Document, Link, Span
 from aqwal.annotations.scoring import exact_score
 from aqwal.serving.prediction import PredictedSpan, Prediction, Quote
 from aqwal.training.metrics import Answered, score
-from hypothesis import given
-from hypothesis import strategies as st
 
 WORDS = 12
 TEXT = " ".join("كلمة" for _ in range(WORDS))

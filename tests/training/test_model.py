@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from transformers import AutoModelForTokenClassification, AutoTokenizer
+
 from aqwal.annotations.page import Page
 from aqwal.serving.encoding import WordEncoder
 from aqwal.serving.tags import TagSet
@@ -12,7 +14,6 @@ from aqwal.training.bases import load_model, load_tokenizer
 from aqwal.training.data import collate, encode_documents, load_documents
 from aqwal.training.model import SpanTagger
 from aqwal.training.train import CHECKPOINT
-from transformers import AutoModelForTokenClassification, AutoTokenizer
 
 LABELS = ("SPEAKER", "QUOTE", "TOPIC")
 

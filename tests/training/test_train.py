@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
 from aqwal.training.config import TrainConfig
 from aqwal.training.train import train
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 ACCELERATE = Path(sys.executable).with_name("accelerate")
 
