@@ -7,8 +7,9 @@ r"""Read and write the inline form: an article with its marks in the text, made 
 
 `{S1:…}` is a SPEAKER, `{Q1:…}` a QUOTE, `{T1:…}` a TOPIC; marks nest. After a line `---` there is
 one line a quote: QUOTE, SPEAKER, TOPIC, with `-` for none. Spans that cross without nesting are
-closed by name, `{Q1:… {T1:… /Q1} … /T1}`, and a brace or backslash of the text itself is written
-`\{`, `\}`, `\\`. A file may hold several articles, each begun by its `=== id`.
+closed by name, `{Q1:… {T1:… /Q1} … /T1}`. What is the text's own and looks like the form has a
+backslash before it: `\{`, `\}`, `\\`, `\/S1`, and `\---` at the start of a line. A file may hold
+several articles, each begun by its `=== id`.
 """
 
 import re
@@ -20,7 +21,8 @@ from aqwal.annotations.scheme import ABOUT, LINK_ENDS, QUOTE, SAID_BY, SPEAKER, 
 _LABEL_OF = {"S": SPEAKER, "Q": QUOTE, "T": TOPIC}
 _LETTER_OF = {label: letter for letter, label in _LABEL_OF.items()}
 _ARTICLE = re.compile(r"^=== (?P<id>\S+)[^\S\n]*\n(?P<body>.*?)\n---\n(?P<links>(?:[^\n=][^\n]*\n|\n)*)", re.M | re.S)
-_TOKEN = re.compile(r"\\(?P<literal>[{}\\])|\{(?P<open>[SQT]\d+):|(?:/(?P<close>[SQT]\d+))?(?P<end>\})")
+_LOOKS_LIKE_THE_FORM = re.compile(r"[{}\\]|/(?=[SQT]\d)|^-(?=--)", re.M)
+_TOKEN = re.compile(r"\\(?P<literal>[{}\\/-])|\{(?P<open>[SQT]\d+):|(?:/(?P<close>[SQT]\d+))?(?P<end>\})")
 
 
 def parse_inline(source: str, annotator: str, *, ground_truth: bool = False, file: str = "") -> list[Document]:
@@ -89,7 +91,7 @@ class _Parser:
         for line in filter(None, map(str.strip, lines.splitlines())):
             names = line.split()
             unknown = [name for name in names if name != "-" and name not in self.spans]
-            if len(names) != 3 or unknown or [name[0] for name in names if name != "-"][:1] != ["Q"]:
+            if len(names) != 3 or unknown or names[0][0] != "Q":
                 self.problems.append(f"link line {line!r}: expected `Q1 S1 T1` with marked names or `-`")
                 continue
             for name, label in zip(names[1:], (SAID_BY, ABOUT), strict=True):
@@ -124,6 +126,7 @@ def _with_marks(text: str, names: dict[Span, str]) -> str:
     opening: dict[int, list[Span]] = {}
     for span in sorted(names, key=lambda span: (span.start, -span.end, span.label)):
         opening.setdefault(span.start, []).append(span)
+    escaped = {match.start() for match in _LOOKS_LIKE_THE_FORM.finditer(text)}
     parts: list[str] = []
     stack: list[Span] = []
     for offset in range(len(text) + 1):
@@ -133,5 +136,5 @@ def _with_marks(text: str, names: dict[Span, str]) -> str:
         for span in opening.get(offset, ()):
             parts.append(f"{{{names[span]}:")
             stack.append(span)
-        parts.append(re.sub(r"([{}\\])", r"\\\1", text[offset : offset + 1]))
+        parts.append("\\" * (offset in escaped) + text[offset : offset + 1])
     return "".join(parts)

@@ -31,7 +31,8 @@ def pair_marks(text: str) -> dict[int, int]:
         for marks in _marks_by_family(text, start, end):
             unpaired = _pair_nested(text, marks, partners)
             unpaired = _pair_leftovers(text, unpaired, partners)
-            waiting.extend((number, offset) for offset in unpaired)
+            # Rule 5 lets quotation marks run on over a line break, brackets not.
+            waiting.extend((number, offset) for offset in unpaired if text[offset] in QUOTATION_MARKS)
     _pair_over_line_breaks(text, sorted(waiting), partners)
     return partners
 

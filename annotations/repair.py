@@ -47,18 +47,21 @@ def repair_document(document: Document) -> tuple[Document, list[Change]]:
 
 
 def _moved_spans(page: Page, annotation: Annotation) -> dict[Span, Span]:
+    """Return where each span goes that can go, all moves made at once."""
     moved: dict[Span, Span] = {}
-    standing = set(annotation.spans)
-    for span in sorted(annotation.spans):
+    for span in annotation.spans:
         snapped = snap(page, span.start, span.end, span.label)
-        if snapped is None or snapped == (span.start, span.end):
-            continue
-        after = Span(*snapped, span.label)
-        others = (other for other in standing if other != span and other.label == span.label)
-        if not any(after.overlaps(other) for other in others):
-            moved[span] = after
-            standing = standing - {span} | {after}
+        if snapped not in (None, (span.start, span.end)):
+            moved[span] = Span(*snapped, span.label)
+    while hindered := next((span for span in moved if _is_hindered(span, moved, annotation)), None):
+        del moved[hindered]
     return moved
+
+
+def _is_hindered(span: Span, moved: dict[Span, Span], annotation: Annotation) -> bool:
+    """Say whether a span would come to lie over another of its layer, wherever that one goes."""
+    others = (moved.get(other, other) for other in annotation.of_label(span.label) if other != span)
+    return any(moved[span].overlaps(other) for other in others)
 
 
 def _with_spans(annotation: Annotation, moved: dict[Span, Span]) -> Annotation:

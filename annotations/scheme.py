@@ -7,7 +7,6 @@ obey one law. Rule numbers are those of GUIDELINES.md.
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
-from itertools import pairwise
 
 from aqwal.annotations.marks import BRACKETS, QUOTATION_MARKS
 from aqwal.annotations.page import Page
@@ -54,8 +53,9 @@ def snap(page: Page, start: int, end: int, label: str) -> tuple[int, int] | None
         first, stop = _trim(page, first, stop)
         if first >= stop:
             return None
-        stop = _cut_at_line_break(page, first, stop, label)
+        # Marks first: a pair taken in may be what lets a QUOTE run over a line break.
         first, stop = _fit_marks(page, first, stop, label)
+        stop = max(first, _cut_at_line_break(page, first, stop, label))
         if (first, stop) == before:
             return page.words[first].start, page.words[stop - 1].end
 
@@ -90,7 +90,7 @@ def _fit_marks(page: Page, first: int, stop: int, label: str) -> tuple[int, int]
         return _with_enclosing_marks(page, first, stop)
     if (
         label in LABELS
-        and stop - first > 2
+        and stop - first >= 2
         and page.partners.get(page.words[first].start) == page.words[stop - 1].start
     ):
         return first + 1, stop - 1
@@ -148,9 +148,11 @@ def _check_annotation(page: Page, annotation: Annotation) -> Iterator[tuple[Span
             yield span, f"unknown label {span.label!r}; the scheme has {', '.join(LABELS)}"
         yield from _check_edges(page, span)
     for label in LABELS:
-        for earlier, later in pairwise(annotation.of_label(label)):
-            if earlier.overlaps(later):
-                yield later, f"overlaps the {label} at [{earlier.start}:{earlier.end}] (rule 4)"
+        farthest = Span(0, 0, label)
+        for span in annotation.of_label(label):
+            if span.start < farthest.end:
+                yield span, f"overlaps the {label} at [{farthest.start}:{farthest.end}] (rule 4)"
+            farthest = max(farthest, span, key=lambda one: one.end)
     yield from _check_links(annotation)
 
 

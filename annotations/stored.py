@@ -8,7 +8,7 @@ always give the same bytes. Whatever cannot be read is reported, never dropped i
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,9 @@ FROM_NAME, TO_NAME = "label", "text"
 _TASK_KEYS = {"data", "annotations"}
 _ANNOTATION_KEYS = {"annotator", "ground_truth", "result"}
 _DATA_KEYS = {"id", "text", "scheme", "sha256"}
+_REGION_KEYS = {"id", "from_name", "to_name", "type", "value"}
+_VALUE_KEYS = {"start", "end", "text", "labels"}
+_RELATION_KEYS = {"type", "from_id", "to_id", "direction", "labels"}
 
 
 def read_documents(path: Path) -> list[Document]:
@@ -75,32 +78,41 @@ class _TaskReader:
             self._report(f"scheme {data['scheme']!r}; this version reads {SCHEME!r}")
         if data.get("sha256", document.sha256) != document.sha256:
             self._report("the text is not the one that was annotated: its sha256 differs")
-        listed = self.task.get("annotations", [])
-        if not isinstance(listed, list):
-            self._report("`annotations` must be a list")
-            listed = []
-        annotations = tuple(self._annotation(item) for item in listed if isinstance(item, dict))
-        return Document(self.document, self.text, annotations, document.meta)
+        items = self._objects(self.task.get("annotations", []), "annotations")
+        return replace(document, annotations=tuple(map(self._annotation, items)))
 
     def _annotation(self, item: dict[str, Any]) -> Annotation:
         self.annotator = str(item.get("annotator", ""))
         self._report_unknown(item, _ANNOTATION_KEYS, "annotation")
-        results = [result for result in item.get("result", []) if isinstance(result, dict)]
+        if not isinstance(item.get("ground_truth", False), bool):
+            self._report(f"`ground_truth` must be true or false, not {item['ground_truth']!r}")
+        results = self._objects(item.get("result", []), "result")
         spans: dict[str, Span] = {}
         for result in results:
-            if result.get("type") == "labels" and (span := self._span(result)) is not None:
-                spans[str(result.get("id"))] = span
-        links = [self._link(result, spans) for result in results if result.get("type") == "relation"]
-        for result in results:
-            if result.get("type") not in ("labels", "relation"):
+            if result.get("type") == "labels":
+                self._add_span(result, spans)
+            elif result.get("type") != "relation":
                 self._report(f"unknown result type {result.get('type')!r}", str(result.get("id", "")))
+        links = [self._link(result, spans) for result in results if result.get("type") == "relation"]
         kept = tuple(link for link in links if link is not None)
-        return Annotation(self.annotator, tuple(spans.values()), kept, bool(item.get("ground_truth", False)))
+        return Annotation(self.annotator, tuple(spans.values()), kept, item.get("ground_truth") is True)
 
-    def _span(self, result: dict[str, Any]) -> Span | None:
-        region, value = str(result.get("id", "")), result.get("value", {})
+    def _add_span(self, result: dict[str, Any], spans: dict[str, Span]) -> None:
+        region = result.get("id")
+        if not isinstance(region, str) or region in spans:
+            self._report("a region needs an id of its own", str(region))
+            return
+        self._report_unknown(result, _REGION_KEYS, "region", region)
+        span = self._span(region, result.get("value"))
+        if span is not None:
+            spans[region] = span
+
+    def _span(self, region: str, value: Any) -> Span | None:
+        value = value if isinstance(value, dict) else {}
+        self._report_unknown(value, _VALUE_KEYS, "value", region)
         start, end, labels = value.get("start"), value.get("end"), value.get("labels")
-        if not (isinstance(start, int) and isinstance(end, int) and isinstance(labels, list) and len(labels) == 1):
+        # In Python true is a whole number; in an annotation it is a mistake.
+        if not (type(start) is int and type(end) is int and isinstance(labels, list) and len(labels) == 1):
             self._report("a region needs whole-number start and end and exactly one label", region)
             return None
         shown = str(value.get("text", ""))
@@ -117,18 +129,33 @@ class _TaskReader:
     def _link(self, result: dict[str, Any], spans: dict[str, Span]) -> Link | None:
         source, target = spans.get(str(result.get("from_id"))), spans.get(str(result.get("to_id")))
         name = " → ".join(str(result.get(end)) for end in ("from_id", "to_id"))
+        self._report_unknown(result, _RELATION_KEYS, "relation", name)
         labels = result.get("labels") or []
         if source is None or target is None:
             self._report("a link's end is no accepted region of this annotation", name)
-        elif len(labels) != 1 or labels[0] not in LINK_ENDS:
+        elif result.get("direction", "right") != "right":
+            self._report(
+                f"a link's direction must be 'right', from source to target, not {result['direction']!r}", name
+            )
+        elif labels not in [[label] for label in LINK_ENDS]:
             self._report(f"a link needs one label of {', '.join(LINK_ENDS)}, got {labels!r}", name)
         else:
             return Link(source, target, labels[0])
         return None
 
-    def _report_unknown(self, item: dict[str, Any], known: set[str], what: str) -> None:
+    def _objects(self, listed: Any, name: str) -> list[dict[str, Any]]:
+        """Return the objects of a list; whatever else is there is reported."""
+        if not isinstance(listed, list):
+            self._report(f"`{name}` must be a list, not {listed!r}")
+            return []
+        for item in listed:
+            if not isinstance(item, dict):
+                self._report(f"`{name}` holds {item!r}, which is no object")
+        return [item for item in listed if isinstance(item, dict)]
+
+    def _report_unknown(self, item: dict[str, Any], known: set[str], what: str, region: str = "") -> None:
         if unknown := sorted(set(item) - known):
-            self._report(f"the stored form has no {what} field {', '.join(unknown)}")
+            self._report(f"the stored form has no {what} field {', '.join(unknown)}", region)
 
     def _report(
         self, message: str, region: str = "", start: int | None = None, end: int | None = None, text: str = ""

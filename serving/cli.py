@@ -10,6 +10,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
+    # Boxes break paths and commands in two at the terminal's edge.
+    rich_markup_mode=None,
     help="Who said what about what in Arabic news.",
 )
 
@@ -38,7 +40,3 @@ def main() -> None:
     except ModuleNotFoundError as error:
         hint = "pip install 'aqwal[serving,training]'"
         sys.exit(f"aqwal: this command needs the package {error.name}; install it with `{hint}`")
-    except BrokenPipeError:
-        # The reader of a pipe has gone (`| head`): nothing is wrong on our side.
-        sys.stderr.close()
-        sys.exit(1)

@@ -1,5 +1,6 @@
 """`aqwal predict` and `aqwal render`."""
 
+import io
 import json
 import sys
 from enum import StrEnum
@@ -18,6 +19,13 @@ app = typer.Typer()
 RELEASED_MODEL = Path("models/release")
 
 
+class Precision(StrEnum):
+    """Number format of the model's matrices."""
+
+    int8 = "int8"
+    fp32 = "fp32"
+
+
 class OutputFormat(StrEnum):
     """How answers are written."""
 
@@ -25,7 +33,7 @@ class OutputFormat(StrEnum):
 
 
 ModelOption = Annotated[Path, typer.Option("--model", help="Model folder.")]
-PrecisionOption = Annotated[str, typer.Option(help="int8, or fp32 if the model folder has it.")]
+PrecisionOption = Annotated[Precision, typer.Option(help="int8, or fp32 if the model folder has it.")]
 
 
 @app.command()
@@ -37,7 +45,7 @@ def predict(
     ] = InputFormat.text,
     output_format: Annotated[OutputFormat, typer.Option(help="One JSON line a document.")] = OutputFormat.jsonl,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="Both formats jsonl.")] = False,
-    precision: PrecisionOption = "int8",
+    precision: PrecisionOption = Precision.int8,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Windows computed side by side; all cores if not given.")
     ] = None,
@@ -58,7 +66,7 @@ def render(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A text; `-` is standard input.")],
     model: ModelOption = RELEASED_MODEL,
     html: Annotated[Path | None, typer.Option(help="Write an HTML page here instead of showing the text.")] = None,
-    precision: PrecisionOption = "int8",
+    precision: PrecisionOption = Precision.int8,
 ) -> None:
     """Show who said what about what over a text, right to left."""
     from rich.console import Console
@@ -72,6 +80,9 @@ def render(
         if html is not None:
             write_text(html, to_html_page(prediction))
         else:
+            # A terminal that has no Arabic letters gets question marks rather than a traceback.
+            if isinstance(sys.stdout, io.TextIOWrapper):
+                sys.stdout.reconfigure(errors="replace")
             Console().print(*to_terminal(prediction), sep="\n")
     failures.exit()
 
@@ -91,13 +102,14 @@ class _Failures:
             raise typer.Exit(1)
 
 
-def _load(model: Path, precision: str, threads: int | None) -> "Predictor":
+def _load(model: Path, precision: Precision, threads: int | None) -> "Predictor":
     from aqwal.serving import ModelFolderError, Predictor
 
     try:
         return Predictor(model, precision, threads)
     except (FileNotFoundError, ModelFolderError) as error:
-        raise typer.BadParameter(str(error), param_hint="--model") from error
+        typer.echo(f"aqwal: {error}", err=True)
+        raise typer.Exit(2) from error
 
 
 def _write_line(prediction: "Prediction") -> None:

@@ -16,7 +16,7 @@ from aqwal.serving.tags import TagSet
 
 Scores = NDArray[np.float64]
 Block = tuple[int, int]
-_IMPOSSIBLE = -1.0e9
+_IMPOSSIBLE = -np.inf
 
 
 @dataclass(frozen=True)

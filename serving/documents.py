@@ -61,12 +61,16 @@ def _from_lines(name: str, file: BinaryIO, report: Callable[[str], None]) -> Ite
         if not line.strip():
             continue
         try:
-            entry = json.loads(line.decode("utf-8"))
-        except ValueError as error:
+            # Some tools begin a file with a byte order mark.
+            entry = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
+        # Brackets a hundred thousand deep are no document either.
+        except (ValueError, RecursionError) as error:
             report(f"{name}, line {number} is not JSON in UTF-8: {error}")
             continue
         text = entry.get("text") if isinstance(entry, dict) else None
         if isinstance(text, str):
-            yield TextDocument(str(entry.get("id", f"{name}:{number}")), text)
+            identifier = entry.get("id")
+            yield TextDocument(f"{name}:{number}" if identifier is None else str(identifier), text)
         else:
-            report(f'{name}, line {number}: expected an object with a string "text", got {line[:60]!r}')
+            given = line.decode("utf-8", "replace").strip()[:60]
+            report(f'{name}, line {number}: expected an object with a string "text", got {given}')

@@ -78,13 +78,16 @@ class WordEncoder:
         return [self._encode_window(window, ids, lengths) for window in windows]
 
     def _encode_words(self, words: list[str]) -> list[list[int]]:
-        new = [word for word in dict.fromkeys(words) if word not in self._known]
-        if len(self._known) + len(new) > _CACHED_WORDS:
-            self._known, new = {}, list(dict.fromkeys(words))
+        # A local name, so that another thread's fresh start cannot take away what this one counts on.
+        known = self._known
+        new = [word for word in dict.fromkeys(words) if word not in known]
+        if len(known) + len(new) > _CACHED_WORDS:
+            known, new = {}, list(dict.fromkeys(words))
+            self._known = known
         normalised = [normalize_word(word) for word in new]
         for word, encoding in zip(new, self._tokenizer.encode_batch(normalised, add_special_tokens=False), strict=True):
-            self._known[word] = encoding.ids[:MAX_SUBTOKENS] or [self._unknown]
-        return [self._known[word] for word in words]
+            known[word] = encoding.ids[:MAX_SUBTOKENS] or [self._unknown]
+        return [known[word] for word in words]
 
     def _encode_window(self, window: Window, ids: list[list[int]], lengths: NDArray[np.int64]) -> EncodedWindow:
         inside = [piece for word in ids[window.first : window.stop] for piece in word]

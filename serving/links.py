@@ -3,24 +3,30 @@
 On annotated spans "the nearest SPEAKER that starts before the QUOTE, or the one in its own report
 behind it" and "the TOPIC inside, else in its sentence" are right for nearly all quotes, as news
 names a source once and lets the quotes follow (cf. the rule baselines of O'Keefe et al. 2012 for
-quotation attribution). docs/links.md has the figures.
+quotation attribution). docs/design.md has the figures.
 """
 
 import re
-from bisect import bisect_left
+import unicodedata
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 from aqwal.annotations.page import Page
 from aqwal.annotations.records import Link, Span
 from aqwal.annotations.scheme import ABOUT, QUOTE, SAID_BY, SPEAKER, TOPIC
+from aqwal.annotations.words import TATWEEL
 
+_VERBS = (
+    "قال|قول|أضاف|ضيف|أكد|ؤكد|أوضح|وضح|ذكر|أعلن|علن|نقل|أورد|أفاد|فيد|صرح|كتب|رأى|شرح|علق|تابع|أشار|شير|لفت|شدد|حذر|أردف|"
+    "زعم|أعرب|وصف|غرد|اعتبر|كشف|روى|اختصر"
+)
 # What brings a source behind its words: a frame (`بحسب X`) or a reporting verb (`"…"، قال X`).
 _CUE = re.compile(
-    r"\b[وف]?(?:(?:ب?حسب(?:ما)?|وفقا?ً?|طبقا?ً?|نقلا?ً?|استنادا?ً?|على حد|على لسان|كما|مثلما|هكذا)\b"
-    r"|[يتن]?(?:قال|قول|أضاف|ضيف|أكد|ؤكد|أوضح|وضح|ذكر|أعلن|علن|نقل|أورد|أفاد|فيد|صرح|كتب|رأى|شرح|علق|تابع|أشار|شير|لفت)(?:ت|ه|ها|وا)?\b)"
+    r"\b[وف]?(?:(?:ب?حسب(?:ما)?|وفقا?|طبقا?|نقلا?|استنادا?|على حد|على لسان|كما|مثلما|هكذا|بقول|بحسبه)\b"
+    rf"|[يتن]?(?:{_VERBS})(?:ت|ه|ها|وا)?\b)"
 )
-# What begins the next report instead: `"…"، فيما ذكر X أن …`.
-_NEXT_REPORT = re.compile(r"[،,؛]?\s*(?:و(?!فق)\w|فيما|بينما|في حين|بعدما|قبل أن|لكن)")
+# What begins the next report instead: `"…"، فيما ذكر X أن …`. A frame joined by `و` is still one's own.
+_NEXT_REPORT = re.compile(r"[،,؛]?\s*(?:و(?!فق|ب?حسب)\w|فيما|بينما|في حين|بعدما|قبل أن|لكن)")
 _FARTHEST_REPORT_BEHIND = 60
 _SENTENCE_END = re.compile(r"[.!؟?](?=\s|$)|[\n\r]")
 
@@ -30,56 +36,85 @@ def link_quotes(page: Page, spans: Sequence[Span]) -> list[Link]:
 
     Args:
         page: The text that the spans' offsets belong to.
-        spans: Spans of all layers, in any order; layers may overlap each other.
+        spans: Spans of all layers, in any order; those of one layer do not overlap.
     """
-    quotes, speakers, topics = (
-        sorted(span for span in spans if span.label == label) for label in (QUOTE, SPEAKER, TOPIC)
-    )
+    linker = _Linker(page, spans)
     links: list[Link] = []
-    for quote in quotes:
-        speaker, topic = _speaker_of(page, quote, quotes, speakers), _topic_of(page, quote, quotes, topics)
+    for quote in linker.quotes:
+        speaker, topic = linker.speaker_of(quote), linker.topic_of(quote)
         links += [Link(quote, speaker, SAID_BY)] if speaker else []
         links += [Link(quote, topic, ABOUT)] if topic else []
     return links
 
 
-def _speaker_of(page: Page, quote: Span, quotes: list[Span], speakers: list[Span]) -> Span | None:
-    index = bisect_left(speakers, quote.start, key=lambda speaker: speaker.start)
-    before = speakers[index - 1] if index else None
-    behind = next((speaker for speaker in speakers[index:] if speaker.start >= quote.end), None)
-    if before and _own_report_before(page, quote, quotes, before):
-        return before
-    if behind and _own_report_behind(page, quote, quotes, behind):
-        return behind
-    return before or behind
+class _Linker:
+    """The spans of a text by layer and the ends of its sentences, in order, to be searched by bisection."""
+
+    def __init__(self, page: Page, spans: Sequence[Span]) -> None:
+        self._text = page.text
+        self.quotes, self._speakers, self._topics = (
+            sorted(span for span in spans if span.label == label) for label in (QUOTE, SPEAKER, TOPIC)
+        )
+        self._quote_starts = [quote.start for quote in self.quotes]
+        self._speaker_starts = [speaker.start for speaker in self._speakers]
+        self._topic_starts = [topic.start for topic in self._topics]
+        self._sentence_ends = [match.end() for match in _SENTENCE_END.finditer(page.text)]
+
+    def speaker_of(self, quote: Span) -> Span | None:
+        """Return the SPEAKER of the quote's own report before it, else behind it, else the nearest."""
+        before = _at(self._speakers, bisect_left(self._speaker_starts, quote.start) - 1)
+        behind = _at(self._speakers, bisect_left(self._speaker_starts, quote.end))
+        if before and self._in_own_report(before, quote):
+            return before
+        if behind and self._is_own_report_behind(quote, behind):
+            return behind
+        return before or behind
+
+    def topic_of(self, quote: Span) -> Span | None:
+        """Return the first TOPIC that overlaps the quote, else the nearest in its sentence, one before it first."""
+        following = bisect_left(self._topic_starts, quote.start)
+        last_before = _at(self._topics, following - 1)
+        if last_before and last_before.overlaps(quote):
+            return last_before
+        next_behind = _at(self._topics, following)
+        if next_behind and next_behind.overlaps(quote):
+            return next_behind
+        start, end = self._sentence_around(quote)
+        if last_before and last_before.start >= start:
+            return last_before
+        return next_behind if next_behind and next_behind.end <= end else None
+
+    def _in_own_report(self, speaker: Span, quote: Span) -> bool:
+        """Say whether the report that brings the quote already names this speaker before it."""
+        return not self._quote_begins(speaker.end, quote.start) and not self._sentence_ends_in(speaker.end, quote.start)
+
+    def _is_own_report_behind(self, quote: Span, speaker: Span) -> bool:
+        if speaker.start - quote.end > _FARTHEST_REPORT_BEHIND or self._quote_begins(quote.end, speaker.start):
+            return False
+        between = _bare(self._text[quote.end : speaker.start])
+        if _SENTENCE_END.search(between) or _NEXT_REPORT.match(between):
+            return False
+        return _CUE.search(between) is not None
+
+    def _quote_begins(self, start: int, end: int) -> bool:
+        index = bisect_left(self._quote_starts, start)
+        return index < len(self._quote_starts) and self._quote_starts[index] < end
+
+    def _sentence_ends_in(self, start: int, end: int) -> bool:
+        index = bisect_right(self._sentence_ends, start)
+        return index < len(self._sentence_ends) and self._sentence_ends[index] <= end
+
+    def _sentence_around(self, quote: Span) -> tuple[int, int]:
+        before = bisect_right(self._sentence_ends, quote.start)
+        behind = bisect_left(self._sentence_ends, quote.end)
+        start = self._sentence_ends[before - 1] if before else 0
+        return start, self._sentence_ends[behind] if behind < len(self._sentence_ends) else len(self._text)
 
 
-def _own_report_before(page: Page, quote: Span, quotes: list[Span], speaker: Span) -> bool:
-    """Say whether the report that brings the quote already names this speaker."""
-    if any(speaker.end <= other.start < quote.start for other in quotes):
-        return False
-    return _SENTENCE_END.search(page.text, speaker.end, quote.start) is None
+def _at(spans: list[Span], index: int) -> Span | None:
+    return spans[index] if 0 <= index < len(spans) else None
 
 
-def _own_report_behind(page: Page, quote: Span, quotes: list[Span], speaker: Span) -> bool:
-    between = page.text[quote.end : speaker.start]
-    if len(between) > _FARTHEST_REPORT_BEHIND or _SENTENCE_END.search(between) or _NEXT_REPORT.match(between):
-        return False
-    if any(quote.end <= other.start < speaker.start for other in quotes):
-        return False
-    return _CUE.search(between) is not None
-
-
-def _topic_of(page: Page, quote: Span, quotes: list[Span], topics: list[Span]) -> Span | None:
-    inside = [topic for topic in topics if quote.overlaps(topic)]
-    if inside:
-        return inside[0]
-    start, end = _sentence_around(page.text, quote)
-    near = [topic for topic in topics if start <= topic.start and topic.end <= end]
-    return min(near, key=lambda topic: (topic.start > quote.start, abs(topic.start - quote.start)), default=None)
-
-
-def _sentence_around(text: str, quote: Span) -> tuple[int, int]:
-    start = max((match.end() for match in _SENTENCE_END.finditer(text, 0, quote.start)), default=0)
-    following = _SENTENCE_END.search(text, quote.end)
-    return start, following.start() if following else len(text)
+def _bare(text: str) -> str:
+    """Take diacritics and tatweel off, so that `أكّد` and `قالـت` are the verbs they are."""
+    return "".join(letter for letter in text if letter != TATWEEL and unicodedata.category(letter)[0] != "M")

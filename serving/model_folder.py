@@ -8,6 +8,7 @@ README.md         model card
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -61,7 +62,7 @@ class ModelFolder:
         opened = cls(folder, _read_settings(folder), precision)
         for name in (TOKENIZER_FILE, MODEL_FILES[precision]):
             _check_file(folder, name, opened.settings)
-        _check_shapes(folder, opened)
+        _check_settings(folder, opened)
         return opened
 
     @property
@@ -105,28 +106,64 @@ def _read_settings(folder: Path) -> dict[str, Any]:
 
 
 def _check_file(folder: Path, name: str, settings: dict[str, Any]) -> None:
-    wanted = settings.get("files", {}).get(name)
-    if wanted is None:
-        there = ", ".join(sorted(settings.get("files", {}))) or "nothing"
-        raise FileNotFoundError(f"{folder} was exported without {name}; it has: {there}")
+    files = settings.get("files")
+    if not isinstance(files, dict):
+        raise ModelFolderError(f"{folder / SETTINGS_FILE}: `files` must map names to sha256; export the model again")
+    if name not in files:
+        raise FileNotFoundError(
+            f"{folder} was exported without {name}; it has: {', '.join(sorted(files)) or 'nothing'}"
+        )
     if not (folder / name).is_file():
         raise FileNotFoundError(f"{folder / name} is missing; export the model again")
-    if file_sha256(folder / name) != wanted:
+    if file_sha256(folder / name) != files[name]:
         raise ModelFolderError(f"{folder / name} is not the file that was exported (sha256 differs); export it again")
 
 
-def _check_shapes(folder: Path, opened: ModelFolder) -> None:
-    try:
-        layers, tags = len(opened.decoder.labels), len(opened.decoder.tag_set.tags)
-        shapes = [part.shape for part in (opened.decoder.transitions.start, opened.decoder.transitions.step)]
-        right = shapes == [(layers, tags), (layers, tags, tags)] and opened.decoder.temperatures.shape == (layers,)
-        right = right and opened.settings["overlap"] * 2 < opened.settings["max_length"]
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelFolderError(f"{folder / SETTINGS_FILE} lacks or garbles {error}; export the model again") from error
-    if not right:
-        raise ModelFolderError(
-            f"{folder / SETTINGS_FILE}: transitions, temperatures or windows do not fit the labels and tags"
-        )
+def _check_settings(folder: Path, opened: ModelFolder) -> None:
+    for name, right in _SETTINGS_CHECKS.items():
+        try:
+            fits = right(opened)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            fits = False
+        if not fits:
+            given = str(opened.settings.get(name, "nothing"))[:80]
+            raise ModelFolderError(f"{folder / SETTINGS_FILE}: `{name}` is not usable: {given}; export the model again")
+
+
+def _labels_fit(opened: ModelFolder) -> bool:
+    labels = opened.settings["labels"]
+    words = isinstance(labels, list) and all(isinstance(label, str) for label in labels)
+    return words and 0 < len(labels) == len(set(labels))
+
+
+def _transitions_fit(opened: ModelFolder) -> bool:
+    layers, tags = len(opened.settings["labels"]), len(opened.decoder.tag_set.tags)
+    parts = opened.decoder.transitions
+    shapes = [part.shape for part in (parts.start, parts.step, parts.end)]
+    finite = all(np.isfinite(part).all() for part in (parts.start, parts.step, parts.end))
+    return finite and shapes == [(layers, tags), (layers, tags, tags), (layers, tags)]
+
+
+def _temperatures_fit(opened: ModelFolder) -> bool:
+    temperatures = np.array(opened.settings["temperatures"], dtype=np.float64)
+    return temperatures.shape == (len(opened.settings["labels"]),) and bool((temperatures > 0).all())
+
+
+def _overlap_fits(opened: ModelFolder) -> bool:
+    length, overlap = opened.settings["max_length"], opened.settings["overlap"]
+    # Two places of a window are taken by special tokens.
+    return isinstance(overlap, int) and 0 <= 2 * overlap < length - 2
+
+
+# In this order: a later check may count on what an earlier one found right.
+_SETTINGS_CHECKS: dict[str, Callable[[ModelFolder], bool]] = {
+    "labels": _labels_fit,
+    "tags": lambda opened: bool(TagSet(opened.settings["tags"]).tags),
+    "temperatures": _temperatures_fit,
+    "transitions": _transitions_fit,
+    "max_length": lambda opened: isinstance(opened.settings["max_length"], int),
+    "overlap": _overlap_fits,
+}
 
 
 def file_sha256(path: Path) -> str:

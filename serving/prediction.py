@@ -10,7 +10,8 @@ from aqwal.serving.render import to_html_fragment
 class PredictedSpan:
     """A span found in a text: `text` is exactly the document's `[start:end]`, in code points.
 
-    `score` is the posterior probability, 0 to 1, that exactly these words are a span of this label.
+    `score` is the posterior probability, 0 to 1, that exactly the decoded words, before their edges
+    are snapped to the scheme, are a span of this label.
     """
 
     label: str

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from aqwal.annotations.page import Page
+from aqwal.serving.decoding import Scores
 from aqwal.serving.encoding import EncodedWindow, WordEncoder
 from aqwal.serving.model_folder import ModelFolder, ModelFolderError
 from aqwal.serving.prediction import Prediction
@@ -47,10 +48,10 @@ class Predictor:
         try:
             tokenizer = Tokenizer.from_file(str(self.folder.tokenizer_file))
             self._session = _open_session(self.folder.model_file)
+            self._encoder = WordEncoder(tokenizer, settings["max_length"], settings["overlap"])
         # Both libraries raise plain Exception or classes of their own for a file they cannot read.
         except Exception as error:
             raise ModelFolderError(f"{model_dir} cannot be loaded ({error}); export the model again") from error
-        self._encoder = WordEncoder(tokenizer, settings["max_length"], settings["overlap"])
         self._decoder = self.folder.decoder
         self._shape = (len(self._decoder.labels), len(self._decoder.tag_set.tags))
         self._threads = threads or os.cpu_count() or 1
@@ -70,7 +71,7 @@ class Predictor:
         Raises:
             ValueError: If there are more or fewer ids than texts.
         """
-        return self.predict_documents(((text, None) for text in texts) if ids is None else zip(texts, ids, strict=True))
+        return self.predict_documents(_pairs(texts, ids))
 
     def predict_documents(self, documents: Iterable[tuple[str, str | None]]) -> Iterator[Prediction]:
         """Do the same for (text, id) pairs."""
@@ -80,17 +81,17 @@ class Predictor:
             page = Page(text)
             jobs = [self._pool.submit(self._run, window) for window in self._encoder.encode(page)]
             pending.append((page, document_id, jobs))
-            waiting += len(jobs)
+            # A blank text has no window but takes a place all the same, or an endless row of them would fill memory.
+            waiting += len(jobs) or 1
             while pending and waiting > 2 * self._threads:
-                waiting -= len(pending[0][2])
+                waiting -= len(pending[0][2]) or 1
                 yield self._finish(*pending.popleft())
         while pending:
             yield self._finish(*pending.popleft())
 
-    def emissions(self, page: Page) -> _Logits:
+    def emissions(self, page: Page) -> Scores:
         """Return the tag scores of a document's words, [words, labels, tags]."""
-        windows = self._encoder.encode(page)
-        return self._join([self._run(window) for window in windows])
+        return self._join([self._run(window) for window in self._encoder.encode(page)])
 
     def _run(self, window: EncodedWindow) -> _Logits:
         """Return the logits of the words a window owns, [words, labels × tags]."""
@@ -99,12 +100,19 @@ class Predictor:
         return np.asarray(logits[0, window.own_heads], dtype=np.float32)
 
     def _finish(self, page: Page, document_id: str | None, jobs: list[Future[_Logits]]) -> Prediction:
-        emissions = self._join([job.result() for job in jobs])
-        return self._decoder.decode(page, emissions.astype(np.float64), document_id)
+        return self._decoder.decode(page, self._join([job.result() for job in jobs]), document_id)
 
-    def _join(self, parts: list[_Logits]) -> _Logits:
-        joined = np.concatenate(parts) if parts else np.zeros((0, self._shape[0] * self._shape[1]), dtype=np.float32)
+    def _join(self, parts: list[_Logits]) -> Scores:
+        # Decoding sums many scores, so it works in double precision from here on.
+        joined = np.concatenate(parts, dtype=np.float64) if parts else np.zeros((0, self._shape[0] * self._shape[1]))
         return joined.reshape(len(joined), *self._shape)
+
+
+def _pairs(texts: Iterable[str], ids: Iterable[str | None] | None) -> Iterator[tuple[str, str | None]]:
+    try:
+        yield from ((text, None) for text in texts) if ids is None else zip(texts, ids, strict=True)
+    except ValueError as error:
+        raise ValueError("there must be as many ids as texts") from error
 
 
 def _open_session(model_file: Path) -> Any:

@@ -54,7 +54,7 @@ _TERMINAL_STYLES = {"SPEAKER": "bold blue", "QUOTE": "on grey23", "TOPIC": "unde
 
 def to_html_page(prediction: Prediction) -> str:
     """Return a page of its own with the text, its spans and a table of the quotes."""
-    return _PAGE.substitute(title=escape(prediction.id or "أقوال"), body=to_html_fragment(prediction))
+    return _PAGE.substitute(title=_safe(prediction.id or "أقوال"), body=to_html_fragment(prediction))
 
 
 def to_html_fragment(prediction: Prediction) -> str:
@@ -103,8 +103,7 @@ def _words(prediction: Prediction, index: int | None) -> str:
 
 
 def _safe(text: str) -> str:
-    """Escape for HTML; a lone surrogate, which UTF-8 cannot hold, is shown as the replacement mark."""
-    return escape(text.encode("utf-8", "replace").decode("utf-8"))
+    return escape(_printable(text))
 
 
 def to_terminal(prediction: Prediction) -> list[Text]:
@@ -134,4 +133,5 @@ def _terminal_quote(prediction: Prediction, number: int) -> Text:
 
 
 def _printable(text: str) -> str:
+    """Return the text with `?` for each lone surrogate, which UTF-8 cannot hold."""
     return text.encode("utf-8", "replace").decode("utf-8")

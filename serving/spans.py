@@ -46,7 +46,7 @@ class SpanDecoder:
             emissions: Tag scores of its words (logits), [words, labels, tags].
             document_id: Carried over into the answer.
         """
-        spans = self._spans(page, emissions.astype(np.float64)) if len(page.words) else []
+        spans = self._spans(page, emissions) if len(page.words) else []
         return Prediction(page.text, tuple(spans), tuple(_quotes(page, spans)), document_id)
 
     def _spans(self, page: Page, emissions: Scores) -> list[PredictedSpan]:
@@ -64,7 +64,7 @@ class SpanDecoder:
             if edges is not None:
                 score = round(chances.of_span(layer, tags[first:stop], first, stop), _SCORE_DIGITS)
                 found.append(PredictedSpan(label, *edges, page.text[slice(*edges)], score))
-        return _without_overlaps(found)
+        return found
 
     def _ranges(self, page: Page, tags: NDArray[np.int64]) -> list[tuple[int, int]]:
         """Return the word ranges of one layer's spans; block by block, as tags are legal within one."""
@@ -73,17 +73,6 @@ class SpanDecoder:
             for first, end in page.blocks
             for start, stop in self.tag_set.decode(tags[first:end])
         ]
-
-
-def _without_overlaps(spans: list[PredictedSpan]) -> list[PredictedSpan]:
-    """Drop the less likely of two spans that snapping has made overlap (rule 4)."""
-    kept: list[PredictedSpan] = []
-    for span in sorted(spans, key=lambda span: span.start):
-        if kept and span.start < kept[-1].end:
-            kept[-1] = max(kept[-1], span, key=lambda one: one.score)
-        else:
-            kept.append(span)
-    return kept
 
 
 def _quotes(page: Page, spans: list[PredictedSpan]) -> list[Quote]:

@@ -12,7 +12,7 @@ OUTSIDE = 0
 
 @dataclass(frozen=True)
 class TagSet:
-    """The tags of one scheme, `bio` or `bioes` (Ramshaw and Marcus 1995), as numbers 0 to `len(tags)`."""
+    """The tags of one scheme, `bio` or `bioes` (Ramshaw and Marcus 1995), as numbers from 0 on."""
 
     name: str
 

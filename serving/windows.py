@@ -31,7 +31,7 @@ def cut_windows(lengths: NDArray[np.int64], room: int, overlap: int, paragraph_e
 
     Returns:
         Windows in order; a document that fits is one window, one without words none. A word
-        shared by two windows belongs to the one in which it has more context, in sub-tokens.
+        shared by two windows belongs to the one in which its first sub-token has more context.
 
     Raises:
         ValueError: If a word is longer than a window or the overlap too large to get ahead.

@@ -13,6 +13,11 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from hypothesis import HealthCheck, settings
+
+# A property is judged by what it finds, not by how fast a busy machine is.
+settings.register_profile("aqwal", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("aqwal")
 
 ROOT = Path(__file__).resolve().parent.parent
 

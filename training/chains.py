@@ -12,6 +12,8 @@ from aqwal.serving.decoding import Transitions
 from aqwal.serving.tags import TagSet
 from aqwal.training.data import IGNORED
 
+_IMPOSSIBLE = -1.0e9
+
 
 class LayeredChains(nn.Module):
     """Transition scores of one chain per layer: `start`, `end` [layers, tags], `step` [layers, tags, tags]."""
@@ -27,7 +29,8 @@ class LayeredChains(nn.Module):
         self.end = nn.Parameter(torch.zeros(layers, tags))
         legal = Transitions.legal(layers, tag_set)
         for name in ("start", "step", "end"):
-            law = torch.from_numpy(getattr(legal, name)).to(torch.float32)
+            # Finite, as infinity times the 0 of an open end is not a number.
+            law = torch.from_numpy(getattr(legal, name)).to(torch.float32).clamp(min=_IMPOSSIBLE)
             self.register_buffer(f"law_{name}", law, persistent=False)
 
     def forward(self, scores: Tensor, tags: Tensor, pieces: Tensor) -> Tensor:

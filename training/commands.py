@@ -11,6 +11,7 @@ from rich.table import Table
 from aqwal.annotations.atomic import write_text
 from aqwal.annotations.records import AnnotationError
 from aqwal.annotations.stored import read_documents
+from aqwal.serving.commands import Precision, PrecisionOption
 
 if TYPE_CHECKING:
     from aqwal.training.metrics import Answered
@@ -26,7 +27,7 @@ def evaluate(
     ],
     more_gold: Annotated[list[Path] | None, typer.Argument(metavar="[FILE]...", help="More annotated files.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the scores here too.")] = None,
-    precision: Annotated[str, typer.Option(help="int8, or fp32 if the model folder has it.")] = "int8",
+    precision: PrecisionOption = Precision.int8,
 ) -> None:
     """Score a model against gold: exact, overlap and character F1 per label, pair F1 of the links."""
     from aqwal.training.metrics import score
@@ -51,7 +52,7 @@ def scores_table(scores: dict[str, Any]) -> Table:
     return table
 
 
-def _answer(model: Path, files: list[Path], precision: str) -> "list[Answered]":
+def _answer(model: Path, files: list[Path], precision: Precision) -> "list[Answered]":
     from aqwal.serving import ModelFolderError, Predictor
     from aqwal.training.metrics import Answered
 

@@ -80,7 +80,7 @@ def _compare_documents(
         page = Page(document.text)
         ours, theirs = tagger.emissions(page, encoder), onnx.emissions(page)
         largest = max(largest, _largest_difference(ours, theirs, f"document {document.id}"))
-        answer = decoder.decode(page, theirs.astype(np.float64), document.id)
+        answer = decoder.decode(page, theirs, document.id)
         if _spans(decoder.decode(page, ours)) != _spans(answer):
             raise ExportError(f"torch and ONNX decode different spans in document {document.id}")
         answered.append(Answered(document, answer))
