@@ -61,7 +61,7 @@ def check(
         typer.echo(str(problem), err=True)
     if problems:
         raise typer.Exit(1)
-    typer.echo(f"{len(files)} files follow the scheme")
+    typer.echo(f"files that follow the scheme: {len(files)}")
 
 
 def _repair(file: Path, documents: list[Document]) -> list[Document]:

@@ -8,7 +8,7 @@ r"""Read and write the inline form: an article with its marks in the text, made 
 `{S1:…}` is a SPEAKER, `{Q1:…}` a QUOTE, `{T1:…}` a TOPIC; marks nest. After a line `---` there is
 one line a quote: QUOTE, SPEAKER, TOPIC, with `-` for none. Spans that cross without nesting are
 closed by name, `{Q1:… {T1:… /Q1} … /T1}`. What is the text's own and looks like the form has a
-backslash before it: `\{`, `\}`, `\\`, `\/S1`, and `\---` at the start of a line. A file may hold
+backslash before it: `\{`, `\}`, `\\`, `\/S1`, and `\---` or `\===` at the start of a line. A file may hold
 several articles, each begun by its `=== id`.
 """
 
@@ -21,8 +21,8 @@ from aqwal.annotations.scheme import ABOUT, LINK_ENDS, QUOTE, SAID_BY, SPEAKER, 
 _LABEL_OF = {"S": SPEAKER, "Q": QUOTE, "T": TOPIC}
 _LETTER_OF = {label: letter for letter, label in _LABEL_OF.items()}
 _ARTICLE = re.compile(r"^=== (?P<id>\S+)[^\S\n]*\n(?P<body>.*?)\n---\n(?P<links>(?:[^\n=][^\n]*\n|\n)*)", re.M | re.S)
-_LOOKS_LIKE_THE_FORM = re.compile(r"[{}\\]|/(?=[SQT]\d)|^-(?=--)", re.M)
-_TOKEN = re.compile(r"\\(?P<literal>[{}\\/-])|\{(?P<open>[SQT]\d+):|(?:/(?P<close>[SQT]\d+))?(?P<end>\})")
+_LOOKS_LIKE_THE_FORM = re.compile(r"[{}\\]|/(?=[SQT]\d)|^-(?=--)|^=(?===)", re.M)
+_TOKEN = re.compile(r"\\(?P<literal>[{}\\/=-])|\{(?P<open>[SQT]\d+):|(?:/(?P<close>[SQT]\d+))?(?P<end>\})")
 
 
 def parse_inline(source: str, annotator: str, *, ground_truth: bool = False, file: str = "") -> list[Document]:
@@ -40,6 +40,8 @@ def parse_inline(source: str, annotator: str, *, ground_truth: bool = False, fil
         links = list(parser.links(article["links"]))
         annotation = Annotation(annotator, tuple(parser.spans.values()), tuple(links), ground_truth)
         documents.append(Document(article["id"], parser.text, (annotation,)))
+        if "\n=== " in article["body"]:
+            parser.problems.append("its `---` line is missing: another article begins in its text")
         problems += [Problem(message, article["id"], annotator, file=file) for message in parser.problems]
     if problems:
         raise AnnotationError(problems)
@@ -84,6 +86,8 @@ class _Parser:
         opened, start = self._open.pop(index)
         if opened in self.spans:
             self.problems.append(f"{opened} is marked twice")
+        if start == self._length:
+            self.problems.append(f"{opened} marks no words")
         self.spans[opened] = Span(start, self._length, _LABEL_OF[opened[0]])
 
     def links(self, lines: str) -> Iterator[Link]:
@@ -100,7 +104,11 @@ class _Parser:
 
 
 def format_inline(document: Document, annotation: Annotation) -> str:
-    """Write a document with one annotation in the inline form; `parse_inline` reads it back."""
+    """Write a document with one annotation in the inline form; `parse_inline` reads it back.
+
+    What the form cannot say, which the scheme does not allow either, is left out: links that do not
+    start at a QUOTE, and a second link of one label.
+    """
     names = _name_spans(annotation.spans)
     lines = [
         " ".join([names[quote], *(_name_of_target(annotation, quote, label, names) for label in LINK_ENDS)])

@@ -57,14 +57,12 @@ def _join(partners: dict[int, int], opening: int, closing: int) -> None:
 
 def _pair_nested(text: str, marks: list[int], partners: dict[int, int]) -> list[int]:
     stack: list[int] = []
-    unpaired: list[int] = []
     for offset in marks:
         if stack and _closes(text, stack[-1], offset):
             _join(partners, stack.pop(), offset)
         else:
             stack.append(offset)
-    unpaired.extend(stack)
-    return sorted(unpaired)
+    return stack
 
 
 def _closes(text: str, opening: int, closing: int) -> bool:

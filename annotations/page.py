@@ -39,7 +39,7 @@ class Page:
         breaks = set(self.line_breaks)
         for opening in openings:
             breaks -= set(self.breaks_in(opening, self.partners[opening]))
-        cuts = [self.words_over(offset, offset)[0] for offset in sorted(breaks)]
+        cuts = [self.words_over(offset, offset)[0] for offset in breaks]
         edges = sorted({0, *cuts, len(self.words)})
         return list(pairwise(edges))
 
@@ -52,7 +52,10 @@ class Page:
         return [word.end for word in self.words]
 
     def words_over(self, start: int, end: int) -> tuple[int, int]:
-        """Return (first, stop) of the words that share a code point with `[start, end)`."""
+        """Return (first, stop) of the words that share a code point with `[start, end)`.
+
+        Of an empty range, the word it lies in, or the empty range before the next word.
+        """
         return bisect_right(self._word_ends, start), bisect_left(self._word_starts, end)
 
     def breaks_in(self, start: int, end: int) -> list[int]:
@@ -65,8 +68,4 @@ class Page:
 
     def pair_covers(self, offset: int, start: int, end: int) -> bool:
         """Say whether a pair of marks inside `[start, end)` encloses an offset."""
-        for opening in range(start, offset):
-            closing = self.partners.get(opening, -1)
-            if offset < closing < end:
-                return True
-        return False
+        return any(start <= opening < offset < closing < end for opening, closing in self.partners.items())

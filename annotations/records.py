@@ -21,9 +21,11 @@ class Span:
         """Say whether the two share at least one code point, whatever their labels."""
         return self.start < other.end and other.start < self.end
 
-    def encloses(self, other: "Span") -> bool:
-        """Say whether the other lies within this one."""
-        return self.start <= other.start and other.end <= self.end
+
+def region_id(text: str, span: Span) -> str:
+    """Return ten hexadecimal digits that depend on the span and its words only."""
+    content = f"{span.label}\0{span.start}\0{span.end}\0{text[span.start : span.end]}"
+    return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:10]
 
 
 @dataclass(frozen=True, slots=True, order=True)

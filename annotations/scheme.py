@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from aqwal.annotations.marks import BRACKETS, QUOTATION_MARKS
 from aqwal.annotations.page import Page
-from aqwal.annotations.records import Annotation, Document, Link, Problem, Span
+from aqwal.annotations.records import Annotation, Document, Link, Problem, Span, region_id
 from aqwal.annotations.words import is_dash_of_tatweel
 
 SCHEME = "aqwal-1"
@@ -44,7 +44,7 @@ def snap(page: Page, start: int, end: int, label: str) -> tuple[int, int] | None
         label: The span's label; QUOTE, SPEAKER and TOPIC have rules of their own.
 
     Returns:
-        The nearest legal (start, end) by rules 1, 2 and 5, or None if no word is left. A legal
+        The nearest legal (start, end) by rules 1, 2, 5 and 6, or None if no word is left. A legal
         span comes back as it was.
     """
     first, stop = page.words_over(start, end)
@@ -135,7 +135,14 @@ def check_document(document: Document, file: str = "") -> list[Problem]:
     page = Page(document.text)
     return [
         Problem(
-            message, document.id, annotation.annotator, "", span.start, span.end, page.text[span.start : span.end], file
+            message,
+            document.id,
+            annotation.annotator,
+            region_id(page.text, span),
+            span.start,
+            span.end,
+            page.text[span.start : span.end],
+            file,
         )
         for annotation in document.annotations
         for span, message in _check_annotation(page, annotation)
@@ -162,7 +169,7 @@ def _check_edges(page: Page, span: Span) -> Iterator[tuple[Span, str]]:
         yield span, f"{span.label} holds no word that a span can be made of (rules 1, 2)"
     elif snapped != (span.start, span.end):
         start, end = snapped
-        yield span, f"{span.label} edges: the scheme has [{start}:{end}] {page.text[start:end]!r} (rules 1, 2, 5)"
+        yield span, f"{span.label} edges: the scheme has [{start}:{end}] {page.text[start:end]!r} (rules 1, 2, 5, 6)"
 
 
 def _check_links(annotation: Annotation) -> Iterator[tuple[Span, str]]:

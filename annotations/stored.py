@@ -5,15 +5,15 @@ result}]}`. Region ids are made from content and the order is fixed, so that the
 always give the same bytes. Whatever cannot be read is reported, never dropped in silence.
 """
 
-import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from aqwal.annotations.atomic import write_text
-from aqwal.annotations.records import Annotation, AnnotationError, Document, Link, Problem, Span
+from aqwal.annotations.records import Annotation, AnnotationError, Document, Link, Problem, Span, region_id
 from aqwal.annotations.scheme import LABELS, LINK_ENDS, SCHEME, check_document
 
 # Names of the labelling config's controls; Label Studio joins a region to its control by them.
@@ -44,13 +44,15 @@ def parse_file(path: Path) -> tuple[list[Document], list[Problem]]:
     """Read what a file holds and list what it could not; edges and links are not checked yet."""
     try:
         tasks = json.loads(path.read_bytes().decode("utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         return [], [Problem(f"not UTF-8 JSON: {error}", file=str(path))]
     if not isinstance(tasks, list):
         return [], [Problem("expected a JSON list of tasks", file=str(path))]
     readers = [_TaskReader(str(path), number, task) for number, task in enumerate(tasks)]
     documents = [document for reader in readers if (document := reader.read()) is not None]
-    return documents, [problem for reader in readers for problem in reader.problems]
+    problems = [problem for reader in readers for problem in reader.problems]
+    twice = [name for name, count in Counter(document.id for document in documents).items() if count > 1]
+    return documents, problems + [Problem("two tasks have this id", name, file=str(path)) for name in twice]
 
 
 @dataclass
@@ -83,6 +85,8 @@ class _TaskReader:
 
     def _annotation(self, item: dict[str, Any]) -> Annotation:
         self.annotator = str(item.get("annotator", ""))
+        if not isinstance(item.get("annotator", ""), str):
+            self._report("`annotator` must be a text")
         self._report_unknown(item, _ANNOTATION_KEYS, "annotation")
         if not isinstance(item.get("ground_truth", False), bool):
             self._report(f"`ground_truth` must be true or false, not {item['ground_truth']!r}")
@@ -130,7 +134,7 @@ class _TaskReader:
         source, target = spans.get(str(result.get("from_id"))), spans.get(str(result.get("to_id")))
         name = " → ".join(str(result.get(end)) for end in ("from_id", "to_id"))
         self._report_unknown(result, _RELATION_KEYS, "relation", name)
-        labels = result.get("labels") or []
+        labels = result.get("labels", [])
         if source is None or target is None:
             self._report("a link's end is no accepted region of this annotation", name)
         elif result.get("direction", "right") != "right":
@@ -197,12 +201,6 @@ def _to_annotation(text: str, annotation: Annotation) -> dict[str, Any]:
     regions = [_to_region(text, span) for span in annotation.spans]
     relations = [_to_relation(text, link) for link in annotation.links]
     return {"annotator": annotation.annotator, "ground_truth": annotation.ground_truth, "result": regions + relations}
-
-
-def region_id(text: str, span: Span) -> str:
-    """Return ten hexadecimal digits that depend on the span and its words only."""
-    content = f"{span.label}\0{span.start}\0{span.end}\0{text[span.start : span.end]}"
-    return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:10]
 
 
 def _to_region(text: str, span: Span) -> dict[str, Any]:

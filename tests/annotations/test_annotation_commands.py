@@ -9,6 +9,7 @@ from typer.testing import CliRunner, Result
 
 from aqwal.annotations import Annotation, Document, Link, Span, read_documents, write_documents
 from aqwal.annotations.commands import app
+from aqwal.annotations.records import region_id
 from aqwal.annotations.scheme import QUOTE, SAID_BY, SPEAKER
 
 GOLD = sorted((Path(__file__).parents[2] / "annotations" / "gold").glob("*.json"))
@@ -34,7 +35,7 @@ def stored(folder: Path, *annotations: Annotation, name: str = "أخبار.json"
 
 def test_check_of_the_gold() -> None:
     result = aqwal("check", *GOLD)
-    assert (result.exit_code, result.stdout, result.stderr) == (0, "5 files follow the scheme\n", "")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "files that follow the scheme: 5\n", "")
 
 
 def test_check_names_every_problem_and_changes_nothing(tmp_path: Path) -> None:
@@ -43,9 +44,10 @@ def test_check_names_every_problem_and_changes_nothing(tmp_path: Path) -> None:
     result = aqwal("check", path, good)
     assert (result.exit_code, result.stdout) == (1, "")
     where = f"{path}, document خبر-1, annotator pass-a, "
+    names = [region_id(TEXT, span) for span in LOOSE.spans]
     assert result.stderr.splitlines() == [
-        f"{where}[5:11] 'بوتين:': SPEAKER edges: the scheme has [5:10] 'بوتين' (rules 1, 2, 5)",
-        f"{where}[13:16] 'نعم': QUOTE edges: the scheme has [12:17] '“نعم”' (rules 1, 2, 5)",
+        f"{where}region {names[0]}, [5:11] 'بوتين:': SPEAKER edges: the scheme has [5:10] 'بوتين' (rules 1, 2, 5, 6)",
+        f"{where}region {names[1]}, [13:16] 'نعم': QUOTE edges: the scheme has [12:17] '“نعم”' (rules 1, 2, 5, 6)",
     ]
     assert path.read_bytes() == before
 
@@ -74,7 +76,7 @@ def test_repair_writes_the_file_and_lists_each_change(tmp_path: Path) -> None:
     assert result.stdout.splitlines() == [
         f"{path}: خبر-1, pass-a: SPEAKER [5:11] 'بوتين:' → [5:10] 'بوتين'",
         f"{path}: خبر-1, pass-a: QUOTE [13:16] 'نعم' → [12:17] '“نعم”'",
-        "1 files follow the scheme",
+        "files that follow the scheme: 1",
     ]
     assert read_documents(path) == [Document("خبر-1", TEXT, (GOOD,))]
     assert aqwal("check", path).exit_code == 0
@@ -94,6 +96,7 @@ def test_repair_still_tells_what_it_cannot_decide(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert result.stdout == f"{path}: خبر-1, pass-a: SPEAKER [5:11] 'بوتين:' → [5:10] 'بوتين'\n"
     where = f"{path}, document خبر-1, annotator pass-a"
+    where = f"{where}, region {region_id(TEXT, Span(5, 10, SPEAKER))}"
     assert result.stderr == f"{where}, [5:10] 'بوتين': SPEAKER belongs to no QUOTE (rule 17)\n"
 
 

@@ -1,5 +1,6 @@
 """The scheme as code: where spans begin and end, kinds of quotes, what the check reports."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from aqwal.annotations import Annotation, Document, Link, Span, read_documents
 from aqwal.annotations.page import Page
+from aqwal.annotations.records import region_id
 from aqwal.annotations.scheme import (
     ABOUT,
     QUOTE,
@@ -262,7 +264,8 @@ PUTIN, YES, NO = Span(5, 10, SPEAKER), Span(12, 17, QUOTE), Span(21, 25, QUOTE)
 
 def problems(spans: list[Span], links: list[Link]) -> list[str]:
     annotation = Annotation("pass-a", tuple(spans), tuple(links))
-    return list(map(str, check_document(Document("خبر-1", TEXT, (annotation,)), "أخبار.json")))
+    found = check_document(Document("خبر-1", TEXT, (annotation,)), "أخبار.json")
+    return [re.sub(r"region [0-9a-f]{10}, ", "", str(problem)) for problem in found]
 
 
 def test_nothing_is_reported_where_nothing_is_wrong() -> None:
@@ -275,8 +278,12 @@ def test_nothing_is_reported_where_nothing_is_wrong() -> None:
     [
         ([Span(12, 17, "PLACE")], [], ["[12:17] '“نعم”': unknown label 'PLACE'; the scheme has SPEAKER, QUOTE, TOPIC"]),
         ([Span(17, 18, QUOTE)], [], ["[17:18] ' ': QUOTE holds no word that a span can be made of (rules 1, 2)"]),
-        ([Span(2, 8, QUOTE)], [], ["[2:8] 'ال بوت': QUOTE edges: the scheme has [0:10] 'وقال بوتين' (rules 1, 2, 5)"]),
-        ([Span(21, 26, QUOTE)], [], ["[21:26] '“لا”.': QUOTE edges: the scheme has [21:25] '“لا”' (rules 1, 2, 5)"]),
+        (
+            [Span(2, 8, QUOTE)],
+            [],
+            ["[2:8] 'ال بوت': QUOTE edges: the scheme has [0:10] 'وقال بوتين' (rules 1, 2, 5, 6)"],
+        ),
+        ([Span(21, 26, QUOTE)], [], ["[21:26] '“لا”.': QUOTE edges: the scheme has [21:25] '“لا”' (rules 1, 2, 5, 6)"]),
         ([YES, Span(12, 25, QUOTE)], [], ["[12:25] '“نعم” ثم “لا”': overlaps the QUOTE at [12:17] (rule 4)"]),
         ([YES, YES], [], ["[12:17] '“نعم”': overlaps the QUOTE at [12:17] (rule 4)"]),
         ([PUTIN], [], ["[5:10] 'بوتين': SPEAKER belongs to no QUOTE (rule 17)"]),
@@ -312,6 +319,12 @@ def test_reported(spans: list[Span], links: list[Link], expected: list[str]) -> 
     assert problems(spans, links) == [
         f"أخبار.json, document خبر-1, annotator pass-a, {problem}" for problem in expected
     ]
+
+
+def test_a_problem_names_its_region() -> None:
+    annotation = Annotation("pass-a", (PUTIN,))
+    (problem,) = check_document(Document("خبر-1", TEXT, (annotation,)))
+    assert problem.region == region_id(TEXT, PUTIN)
 
 
 def test_every_overlap_is_reported() -> None:

@@ -3,6 +3,7 @@
 import copy
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aqwal.annotations import Annotation, AnnotationError, Document, Link, Span, read_documents, write_documents
+from aqwal.annotations.records import region_id
 from aqwal.annotations.scheme import ABOUT, LABELS, QUOTE, SAID_BY, SPEAKER
-from aqwal.annotations.stored import parse_file, region_id, to_task
+from aqwal.annotations.stored import parse_file, to_task
 
 GOLD = sorted((Path(__file__).parents[2] / "annotations" / "gold").glob("*.json"))
 
@@ -104,7 +106,7 @@ def documents(draw: st.DrawFn) -> Document:
     return Document(draw(st.text(CHARACTERS)), text, (annotation,), {"outlet": draw(st.text(CHARACTERS))})
 
 
-@given(st.lists(documents(), max_size=2))
+@given(st.lists(documents(), max_size=2, unique_by=lambda document: document.id))
 def test_written_documents_are_read_back(tmp_path_factory: pytest.TempPathFactory, written: list[Document]) -> None:
     path = tmp_path_factory.getbasetemp() / "written.json"
     write_documents(path, written)
@@ -329,15 +331,21 @@ def test_no_region_is_lost_by_its_id(name: str | None, tmp_path: Path) -> None:
 
 def test_all_problems_of_all_tasks_are_told_and_the_good_task_is_read(tmp_path: Path) -> None:
     good, bad, worse = to_task(DOCUMENT), to_task(DOCUMENT), {"data": {}}
-    bad["data"]["scheme"] = "aqwal-0"
+    bad["data"]["scheme"], bad["data"]["id"] = "aqwal-0", "خبر-2"
     path = tmp_path / "أخبار.json"
     path.write_text(json.dumps([good, bad, worse]), encoding="utf-8")
     read, problems = parse_file(path)
-    assert read == [DOCUMENT, DOCUMENT]
-    assert [problem.document for problem in problems] == ["خبر-1", "number 2"]
+    assert read == [DOCUMENT, replace(DOCUMENT, id="خبر-2")]
+    assert [problem.document for problem in problems] == ["خبر-2", "number 2"]
     with pytest.raises(AnnotationError) as caught:
         read_documents(path)
     assert caught.value.problems == problems
+
+
+def test_two_tasks_of_one_id_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "أخبار.json"
+    write_documents(path, [DOCUMENT, DOCUMENT])
+    assert list(map(str, parse_file(path)[1])) == [f"{path}, document خبر-1: two tasks have this id"]
 
 
 def test_reading_checks_the_scheme_too(tmp_path: Path) -> None:
@@ -347,8 +355,8 @@ def test_reading_checks_the_scheme_too(tmp_path: Path) -> None:
     with pytest.raises(AnnotationError) as caught:
         read_documents(path)
     assert str(caught.value) == (
-        f"{path}, document خبر-1, annotator pass-a, [11:18] ' “نعم”.': "
-        "QUOTE edges: the scheme has [12:17] '“نعم”' (rules 1, 2, 5)"
+        f"{path}, document خبر-1, annotator pass-a, region {region_id(TEXT, Span(11, 18, QUOTE))}, [11:18] ' “نعم”.': "
+        "QUOTE edges: the scheme has [12:17] '“نعم”' (rules 1, 2, 5, 6)"
     )
 
 
