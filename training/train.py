@@ -9,6 +9,7 @@ import json
 import math
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -142,11 +143,10 @@ def _train_epoch(
     for batches in progress:
         # The loss is a sum over the words of the whole optimizer step, whatever process or forward
         # pass they are in; dividing pass by pass would weigh words of short windows more.
-        words = accelerator.gather(sum((batch["tags"] != IGNORED).sum() for batch in batches)).sum() / len(
-            config.labels
-        )
+        labelled = sum((batch["tags"] != IGNORED).sum() for batch in batches)
+        words = accelerator.gather(labelled).sum() / len(config.labels)
         for number, batch in enumerate(batches, 1):
-            with accelerator.no_sync(model) if number < len(batches) else accelerator.autocast():
+            with accelerator.no_sync(model) if number < len(batches) else nullcontext():
                 loss = model(batch)
                 # DDP averages gradients over processes where a sum is wanted.
                 accelerator.backward(loss * accelerator.num_processes / words)
