@@ -83,7 +83,7 @@ def render(
             # A terminal that has no Arabic letters gets question marks rather than a traceback.
             if isinstance(sys.stdout, io.TextIOWrapper):
                 sys.stdout.reconfigure(errors="replace")
-            Console().print(*to_terminal(prediction), sep="\n")
+            Console().print(*to_terminal(prediction), sep="\n", justify="right")
     failures.exit()
 
 

@@ -50,6 +50,7 @@ def pass_gate(
         ExportError: If torch and fp32 ONNX differ, or int8 finds too many other spans.
     """
     present = [part for part in PARTS if documents[part]]
+    _log.info("checking torch, fp32 and int8 on %d documents", sum(len(documents[part]) for part in present))
     full: dict[str, list[Answered]] = {}
     difference = _compare_batch(tagger, folder / MODEL_FILES["fp32"], encoder, documents[present[0]])
     onnx = Predictor(folder, "fp32")
