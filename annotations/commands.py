@@ -53,7 +53,9 @@ def check(
     for file in files:
         documents, unreadable = parse_file(file)
         # A file of which something could not be read is never written back: that would drop it.
-        if repair and not unreadable:
+        if repair and unreadable:
+            typer.echo(f"{file}: left as it was; mend what cannot be read first", err=True)
+        elif repair:
             documents = _repair(file, documents)
         problems += unreadable
         problems += [problem for document in documents for problem in check_document(document, str(file))]

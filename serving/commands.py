@@ -78,7 +78,7 @@ def render(
     for document in read_texts([file], InputFormat.text, failures.report):
         prediction = predictor.predict(document.text, document.id)
         if html is not None:
-            write_text(html, to_html_page(prediction))
+            _write_page(html, to_html_page(prediction))
         else:
             # A terminal that has no Arabic letters gets question marks rather than a traceback.
             if isinstance(sys.stdout, io.TextIOWrapper):
@@ -109,6 +109,14 @@ def _load(model: Path, precision: Precision, threads: int | None) -> "Predictor"
         return Predictor(model, precision, threads)
     except (FileNotFoundError, ModelFolderError) as error:
         typer.echo(f"aqwal: {error}", err=True)
+        raise typer.Exit(2) from error
+
+
+def _write_page(path: Path, page: str) -> None:
+    try:
+        write_text(path, page)
+    except OSError as error:
+        typer.echo(f"aqwal: {path} cannot be written: {error.strerror}", err=True)
         raise typer.Exit(2) from error
 
 

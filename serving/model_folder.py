@@ -57,7 +57,7 @@ class ModelFolder:
             raise ModelFolderError(f"unknown precision {precision!r}; there are: {', '.join(MODEL_FILES)}")
         if not folder.is_dir():
             raise FileNotFoundError(
-                f"no model folder {folder}; make one with `make quickstart` or aqwal.training.export"
+                f"no model folder {folder}; `make quickstart` makes models/quickstart, to be named by --model"
             )
         opened = cls(folder, _read_settings(folder), precision)
         for name in (TOKENIZER_FILE, MODEL_FILES[precision]):

@@ -78,6 +78,8 @@ class Predictor:
         pending: deque[tuple[Page, str | None, list[Future[_Logits]]]] = deque()
         waiting = 0
         for text, document_id in documents:
+            if not isinstance(text, str):
+                raise TypeError(f"a document must be a str, not {type(text).__name__}; decode bytes as UTF-8 first")
             page = Page(text)
             jobs = [self._pool.submit(self._run, window) for window in self._encoder.encode(page)]
             pending.append((page, document_id, jobs))

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aqwal.annotations.page import Page
-from aqwal.annotations.records import Span
-from aqwal.annotations.scheme import ABOUT, QUOTE, SAID_BY, kind_of, snap
+from aqwal.annotations.records import Link, Span
+from aqwal.annotations.scheme import ABOUT, QUOTE, SAID_BY, SPEAKER, TOPIC, kind_of, snap
 from aqwal.serving.decoding import Posterior, Scores, Transitions, posterior, viterbi
 from aqwal.serving.links import link_quotes
 from aqwal.serving.prediction import PredictedSpan, Prediction, Quote
@@ -46,8 +46,10 @@ class SpanDecoder:
             emissions: Tag scores of its words (logits), [words, labels, tags].
             document_id: Carried over into the answer.
         """
-        spans = self._spans(page, emissions) if len(page.words) else []
-        return Prediction(page.text, tuple(spans), tuple(_quotes(page, spans)), document_id)
+        found = self._spans(page, emissions) if len(page.words) else []
+        links = link_quotes(page, [_as_span(span) for span in found])
+        spans = _without_strays(found, links)
+        return Prediction(page.text, tuple(spans), tuple(_quotes(page, spans, links)), document_id)
 
     def _spans(self, page: Page, emissions: Scores) -> list[PredictedSpan]:
         tags = viterbi(emissions, page.blocks, self.transitions + self._legal)
@@ -75,9 +77,19 @@ class SpanDecoder:
         ]
 
 
-def _quotes(page: Page, spans: list[PredictedSpan]) -> list[Quote]:
-    number = {Span(span.start, span.end, span.label): index for index, span in enumerate(spans)}
-    targets = {(link.source, link.label): number[link.target] for link in link_quotes(page, list(number))}
+def _as_span(span: PredictedSpan) -> Span:
+    return Span(span.start, span.end, span.label)
+
+
+def _without_strays(spans: list[PredictedSpan], links: list[Link]) -> list[PredictedSpan]:
+    """Leave out SPEAKERs and TOPICs that no QUOTE is linked to (rule 17)."""
+    targets = {link.target for link in links}
+    return [span for span in spans if span.label not in (SPEAKER, TOPIC) or _as_span(span) in targets]
+
+
+def _quotes(page: Page, spans: list[PredictedSpan], links: list[Link]) -> list[Quote]:
+    number = {_as_span(span): index for index, span in enumerate(spans)}
+    targets = {(link.source, link.label): number[link.target] for link in links}
     return [
         Quote(index, targets.get((span, SAID_BY)), targets.get((span, ABOUT)), kind_of(page, span), spans[index].score)
         for span, index in number.items()

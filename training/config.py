@@ -97,7 +97,7 @@ def parse_config(arguments: Sequence[str] | None, default: Path, kind: type[Conf
         allow_abbrev=False,
         description="Fine-tune a token classifier on annotated documents.",
     )
-    parser.add_argument("--config", action="config", help="YAML file with the fields below.")
+    parser.add_argument("--config", action="config", help=f"YAML file with the fields below; {default} if not given.")
     parser.add_class_arguments(kind)
     if not any(word == "--config" or word.startswith("--config=") for word in given):
         given = ["--config", str(default), *given]

@@ -74,7 +74,8 @@ def split_documents(documents: Sequence[Document], splits: Path | None) -> dict[
     if set(parts) - set(PARTS) or unknown or len(set(named)) != len(named):
         raise ValueError(
             f"{splits}: expected lists of different document ids under {', '.join(PARTS)}; "
-            f"unknown parts {sorted(set(parts) - set(PARTS))}, unknown documents {unknown}"
+            f"unknown parts {sorted(set(parts) - set(PARTS))}, unknown documents {unknown[:5]} "
+            f"({len(unknown)} in all); give `splits: null` to train on all documents"
         )
     return {part: [known[identifier] for identifier in parts.get(part, [])] for part in PARTS}
 

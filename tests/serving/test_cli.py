@@ -158,8 +158,8 @@ def test_a_model_that_cannot_be_used_is_told_in_a_sentence(tiny_model_copy: Path
     (tiny_model_copy / "model.onnx").write_bytes(b"")
     for arguments, told in [
         (["--model", tiny_model_copy], "model.onnx is not the file that was exported (sha256 differs)"),
-        (["--model", "nowhere"], "no model folder nowhere; make one with `make quickstart`"),
-        ([], "no model folder models/release; make one"),
+        (["--model", "nowhere"], "no model folder nowhere; `make quickstart` makes models/quickstart"),
+        ([], "no model folder models/release; `make quickstart` makes"),
         (["--model", seed], "no model folder"),
         (["--model", seed.parent], "is no model folder: aqwal.json is missing"),
         (["--model", tiny_model_copy, "--precision", "int4"], "'int4' is not one of 'int8', 'fp32'"),
@@ -216,3 +216,10 @@ def test_render_of_a_missing_file_writes_nothing(tiny_model: Path, tmp_path: Pat
     assert (code, output) == (1, b"")
     assert errors == "aqwal: missing.txt cannot be read: No such file or directory"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_page_that_cannot_be_written_is_told_in_a_sentence(tiny_model: Path, seed: Path, tmp_path: Path) -> None:
+    code, output, errors = aqwal("render", "--model", tiny_model, "--html", tmp_path, seed)
+    assert (code, output) == (2, b"")
+    assert f"{tmp_path} cannot be written" in errors
+    assert "Traceback" not in errors

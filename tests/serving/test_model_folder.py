@@ -37,7 +37,10 @@ def test_a_good_folder_says_what_it_holds(tiny_model: Path) -> None:
 
 
 def test_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"no model folder .*nowhere; make one with `make quickstart`"):
+    with pytest.raises(
+        FileNotFoundError,
+        match=r"no model folder .*nowhere; `make quickstart` makes models/quickstart, to be named by --model",
+    ):
         ModelFolder.open(tmp_path / "nowhere")
 
 

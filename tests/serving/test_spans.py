@@ -62,8 +62,7 @@ def answers(draw: st.DrawFn) -> tuple[SpanDecoder, Prediction]:
 def test_every_answer_obeys_the_scheme(drawn: tuple[SpanDecoder, Prediction]) -> None:
     _, prediction = drawn
     problems = check_document(as_document(prediction))
-    # A model may find a SPEAKER or TOPIC and not its QUOTE.
-    assert [str(problem) for problem in problems if "rule 17" not in problem.message] == []
+    assert list(map(str, problems)) == []
 
 
 @given(answers())
@@ -145,8 +144,8 @@ def test_other_labels_give_spans_and_no_quotes() -> None:
 def test_touching_spans_of_one_label_stay_two() -> None:
     decoder, page = make_decoder("bio"), Page("لافروف بومبيو")
     emissions = np.zeros((2, 3, 3))
-    emissions[:, 0, 1] = 9
-    emissions[:, 1:, 0] = 9
+    emissions[:, 1, 1] = 9
+    emissions[:, ::2, 0] = 9
     assert [span.text for span in decoder.decode(page, emissions).spans] == ["لافروف", "بومبيو"]
 
 
@@ -193,8 +192,13 @@ def test_float32_scores_are_taken_as_the_encoder_gives_them() -> None:
     assert decoder.decode(page, emissions.astype(np.float32)) == decoder.decode(page, emissions)
 
 
+def test_speakers_and_topics_without_a_quote_are_left_out() -> None:
+    decoder, page = make_decoder("bioes"), Page("لافروف")
+    assert decoder.decode(page, scores_for(decoder, page, (SPEAKER, "لافروف"), sureness=50)).spans == ()
+
+
 def test_predicted_spans_are_plain_values() -> None:
     decoder, page = make_decoder("bioes"), Page("لافروف")
-    (span,) = decoder.decode(page, scores_for(decoder, page, (SPEAKER, "لافروف"), sureness=50)).spans
-    assert span == PredictedSpan(SPEAKER, 0, 6, "لافروف", 1.0)
+    (span,) = decoder.decode(page, scores_for(decoder, page, (QUOTE, "لافروف"), sureness=50)).spans
+    assert span == PredictedSpan(QUOTE, 0, 6, "لافروف", 1.0)
     assert (type(span.start), type(span.end), type(span.score)) == (int, int, float)
