@@ -159,7 +159,12 @@ def _write_settings(
 def _card(settings: dict[str, Any]) -> str:
     loader = FileSystemLoader(Path(__file__).parent)
     environment = Environment(
-        loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
+        loader=loader,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,
+        keep_trailing_newline=True,
     )
     return environment.get_template("model_card.md.j2").render(settings)
 
