@@ -31,11 +31,11 @@ def parse_inline(source: str, annotator: str, *, ground_truth: bool = False, fil
     Raises:
         AnnotationError: Listing every mark or link that cannot be read.
     """
-    articles = list(_ARTICLE.finditer(source if source.endswith("\n") else source + "\n"))
-    outside = _ARTICLE.sub("", source if source.endswith("\n") else source + "\n").strip()
+    lines = source if source.endswith("\n") else source + "\n"
+    outside = _ARTICLE.sub("", lines).strip()
     problems = [Problem(f"not part of an article: {outside[:80]!r}", file=file)] if outside else []
     documents = []
-    for article in articles:
+    for article in _ARTICLE.finditer(lines):
         parser = _Parser(article["body"])
         links = list(parser.links(article["links"]))
         annotation = Annotation(annotator, tuple(parser.spans.values()), tuple(links), ground_truth)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from aqwal.annotations.page import Page
 from aqwal.annotations.records import Document
 from aqwal.annotations.scoring import exact_score, total
-from aqwal.serving import Prediction, Predictor
+from aqwal.serving import Predictor
 from aqwal.serving.encoding import WordEncoder
 from aqwal.serving.model_folder import MODEL_FILES
 from aqwal.training.data import PARTS, collate
@@ -84,7 +84,7 @@ def _compare_documents(
         ours, theirs = tagger.emissions(page, encoder), onnx.emissions(page)
         largest = max(largest, _largest_difference(ours, theirs, f"document {document.id}"))
         answer = decoder.decode(page, theirs, document.id)
-        if _spans(decoder.decode(page, ours)) != _spans(answer):
+        if as_annotation(decoder.decode(page, ours)).spans != as_annotation(answer).spans:
             raise ExportError(f"torch and ONNX decode different spans in document {document.id}")
         answered.append(Answered(document, answer))
     return answered, largest
@@ -132,10 +132,6 @@ def _span_agreement(full: Sequence[Answered], small: Sequence[Answered]) -> floa
     agreement = total(exact_score(wanted, given) for wanted, given in pairs)
     # A model that finds nothing in either precision agrees with itself.
     return agreement.f1 if agreement.gold or agreement.predicted else 1.0
-
-
-def _spans(prediction: Prediction) -> list[tuple[str, int, int]]:
-    return [(span.label, span.start, span.end) for span in prediction.spans]
 
 
 def _scores(part: str, full: list[Answered], small: list[Answered], labels: Sequence[str]) -> dict[str, Any]:
