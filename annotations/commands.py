@@ -1,4 +1,4 @@
-"""`aqwal agreement` and `aqwal check`."""
+"""`aqwal agreement`, `aqwal check`, and the group `aqwal corpus`."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,12 +9,14 @@ from rich.console import Console
 from rich.table import Table
 
 from aqwal.annotations.agreement import agreement as agreement_of
+from aqwal.annotations.curation.commands import app as corpus_app
 from aqwal.annotations.records import AnnotationError, Document, Problem
 from aqwal.annotations.repair import repair_document
 from aqwal.annotations.scheme import check_document
 from aqwal.annotations.stored import parse_file, read_documents, write_documents
 
 app = typer.Typer()
+app.add_typer(corpus_app, name="corpus")
 FilesArgument = Annotated[
     list[Path],
     typer.Argument(metavar="FILE...", exists=True, dir_okay=False, help="Annotated files in the stored form."),

@@ -5,6 +5,7 @@ obey one law. Rule numbers are those of GUIDELINES.md.
 """
 
 import unicodedata
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
 
@@ -44,7 +45,7 @@ def snap(page: Page, start: int, end: int, label: str) -> tuple[int, int] | None
         label: The span's label; QUOTE, SPEAKER and TOPIC have rules of their own.
 
     Returns:
-        The nearest legal (start, end) by rules 1, 2, 5 and 6, or None if no word is left. A legal
+        The nearest legal (start, end) by rules 1, 2, 5, 6 and 11, or None if no word is left. A legal
         span comes back as it was.
     """
     first, stop = page.words_over(start, end)
@@ -55,7 +56,7 @@ def snap(page: Page, start: int, end: int, label: str) -> tuple[int, int] | None
             return None
         # Marks first: a pair taken in may be what lets a QUOTE run over a line break.
         first, stop = _fit_marks(page, first, stop, label)
-        stop = max(first, _cut_at_line_break(page, first, stop, label))
+        stop = max(first, min(_cut_at_line_break(page, first, stop, label), _cut_at_sentence_end(page, first, stop)))
         if (first, stop) == before:
             return page.words[first].start, page.words[stop - 1].end
 
@@ -82,6 +83,14 @@ def _cut_at_line_break(page: Page, first: int, stop: int, label: str) -> int:
         if label != QUOTE or not page.pair_covers(offset, start, end):
             return page.words_over(start, offset)[1]
     return stop
+
+
+def _cut_at_sentence_end(page: Page, first: int, stop: int) -> int:
+    start, end = page.words[first].start, page.words[stop - 1].end
+    index = bisect_right(page.sentence_ends, start)
+    if index == len(page.sentence_ends) or page.sentence_ends[index] >= end:
+        return stop
+    return page.words_over(start, page.sentence_ends[index])[1]
 
 
 def _fit_marks(page: Page, first: int, stop: int, label: str) -> tuple[int, int]:
@@ -169,7 +178,8 @@ def _check_edges(page: Page, span: Span) -> Iterator[tuple[Span, str]]:
         yield span, f"{span.label} holds no word that a span can be made of (rules 1, 2)"
     elif snapped != (span.start, span.end):
         start, end = snapped
-        yield span, f"{span.label} edges: the scheme has [{start}:{end}] {page.text[start:end]!r} (rules 1, 2, 5, 6)"
+        wanted = f"[{start}:{end}] {page.text[start:end]!r}"
+        yield span, f"{span.label} edges: the scheme has {wanted} (rules 1, 2, 5, 6, 11)"
 
 
 def _check_links(annotation: Annotation) -> Iterator[tuple[Span, str]]:

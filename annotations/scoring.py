@@ -90,9 +90,10 @@ def _code_points(spans: Sequence[Span]) -> set[int]:
 
 
 def _same_pair(one: Link, other: Link) -> bool:
-    return one.target.overlaps(other.target) and _iou(one.source, other.source) >= PAIR_IOU
+    return one.target.overlaps(other.target) and iou(one.source, other.source) >= PAIR_IOU
 
 
-def _iou(one: Span, other: Span) -> float:
+def iou(one: Span, other: Span) -> float:
+    """Return how much of what two spans cover is in both, 0 to 1."""
     shared = min(one.end, other.end) - max(one.start, other.start)
     return max(shared, 0) / (max(one.end, other.end) - min(one.start, other.start))

@@ -46,8 +46,9 @@ def test_check_names_every_problem_and_changes_nothing(tmp_path: Path) -> None:
     where = f"{path}, document خبر-1, annotator pass-a, "
     names = [region_id(TEXT, span) for span in LOOSE.spans]
     assert result.stderr.splitlines() == [
-        f"{where}region {names[0]}, [5:11] 'بوتين:': SPEAKER edges: the scheme has [5:10] 'بوتين' (rules 1, 2, 5, 6)",
-        f"{where}region {names[1]}, [13:16] 'نعم': QUOTE edges: the scheme has [12:17] '“نعم”' (rules 1, 2, 5, 6)",
+        f"{where}region {names[0]}, [5:11] 'بوتين:': SPEAKER edges: the scheme has [5:10] 'بوتين' "
+        "(rules 1, 2, 5, 6, 11)",
+        f"{where}region {names[1]}, [13:16] 'نعم': QUOTE edges: the scheme has [12:17] '“نعم”' (rules 1, 2, 5, 6, 11)",
     ]
     assert path.read_bytes() == before
 

@@ -356,7 +356,7 @@ def test_reading_checks_the_scheme_too(tmp_path: Path) -> None:
         read_documents(path)
     assert str(caught.value) == (
         f"{path}, document خبر-1, annotator pass-a, region {region_id(TEXT, Span(11, 18, QUOTE))}, [11:18] ' “نعم”.': "
-        "QUOTE edges: the scheme has [12:17] '“نعم”' (rules 1, 2, 5, 6)"
+        "QUOTE edges: the scheme has [12:17] '“نعم”' (rules 1, 2, 5, 6, 11)"
     )
 
 
