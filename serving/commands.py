@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from aqwal.serving import Prediction, Predictor
 
 app = typer.Typer()
-RELEASED_MODEL = Path("models/release")
+# In a checkout, wherever the command is run from; a wheel has no model in it.
+RELEASED_MODEL = Path(__file__).resolve().parent.parent / "models" / "release"
 
 
 class Precision(StrEnum):
@@ -32,7 +33,7 @@ class OutputFormat(StrEnum):
     jsonl = "jsonl"
 
 
-ModelOption = Annotated[Path, typer.Option("--model", help="Model folder.")]
+ModelOption = Annotated[Path, typer.Option("--model", help="Model folder.", show_default="the released model")]
 PrecisionOption = Annotated[Precision, typer.Option(help="int8, or fp32 if the model folder has it.")]
 
 

@@ -1,9 +1,9 @@
-"""From tag scores to spans: Viterbi and forward-backward over every layer at once, in numpy.
+"""From tag scores to probabilities: forward-backward over every layer at once, in numpy.
 
 A linear chain per layer (Lafferty et al. 2001): emission scores from the encoder, transition scores
 learned or zero, illegal steps impossible. Blocks are runs of words that no span can leave (a
-paragraph, or paragraphs joined by one pair of quotation marks); blocks of like length are decoded
-together, so the cost is linear in the text and the Python loop as long as the longest block.
+sentence, or what a pair of marks holds together); blocks of like length are decoded together, so
+the cost is linear in the text and the Python loop as long as the longest block.
 """
 
 from collections.abc import Iterator
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from aqwal.serving.tags import TagSet
 
 Scores = NDArray[np.float64]
+Indexes = NDArray[np.int64]
 Block = tuple[int, int]
 _IMPOSSIBLE = -np.inf
 
@@ -68,41 +69,6 @@ def _batches(emissions: Scores, blocks: list[Block]) -> Iterator[_Batch]:
         yield _Batch(members, padded, inside)
 
 
-def viterbi(emissions: Scores, blocks: list[Block], transitions: Transitions) -> NDArray[np.int64]:
-    """Return the best legal tags of every layer, [layers, words].
-
-    Args:
-        emissions: Tag scores (logits), [words, layers, tags].
-        blocks: (first, stop) word ranges that tile the words; chains start and end with them.
-        transitions: With the tag set's illegal steps already forbidden.
-    """
-    best = np.zeros(emissions.shape[1::-1], dtype=np.int64)
-    for batch in _batches(emissions, blocks):
-        rows = _viterbi_batch(batch, transitions)
-        for (first, stop), row in zip(batch.blocks, rows, strict=True):
-            best[:, first:stop] = row[: stop - first].T
-    return best
-
-
-def _viterbi_batch(batch: _Batch, transitions: Transitions) -> NDArray[np.int64]:
-    """Return the best tags, [blocks, words, layers]; those of padding mean nothing."""
-    scores, inside = batch.scores, batch.inside
-    state = scores[:, 0] + transitions.start
-    stay = np.broadcast_to(np.arange(state.shape[-1]), state.shape)
-    pointers = [stay]
-    for position in range(1, scores.shape[1]):
-        reached = state[..., :, None] + transitions.step
-        here = inside[:, position, None, None]
-        pointers.append(np.where(here, reached.argmax(axis=-2), stay))
-        state = np.where(here, reached.max(axis=-2) + scores[:, position], state)
-    tags = np.empty(scores.shape[:3], dtype=np.int64)
-    tags[:, -1] = (state + transitions.end).argmax(axis=-1)
-    for position in range(scores.shape[1] - 1, 0, -1):
-        previous = np.take_along_axis(pointers[position], tags[:, position, :, None], axis=-1)
-        tags[:, position - 1] = previous[..., 0]
-    return tags
-
-
 @dataclass(frozen=True)
 class Posterior:
     """Forward-backward over a text; `forward` and `backward` [words, layers, tags], `evidence` [words, layers].
@@ -118,34 +84,55 @@ class Posterior:
     evidence: Scores
     starts: NDArray[np.bool_]
 
-    def of_span(self, layer: int, tags: NDArray[np.int64], first: int, stop: int) -> float:
-        """Return the probability, 0 to 1, that these words are exactly one span.
+    def of_tags(self, layer: int) -> Scores:
+        """Return the probability of each tag at each word, [words, tags], 0 to 1."""
+        chances = self.forward[:, layer] + self.backward[:, layer] - self.evidence[:, layer, None]
+        return np.asarray(np.exp(np.minimum(chances, 0.0)))
+
+    def of_spans(self, layer: int, tag_set: TagSet, first: Indexes, stop: Indexes) -> Scores:
+        """Return the probability, 0 to 1, of each word range that exactly it is a span.
 
         Args:
             layer: Number of the layer.
-            tags: The span's tags, [stop - first].
-            first: The span's first word.
-            stop: One past its last word.
+            tag_set: The layer's tags.
+            first: First word of each range, [ranges].
+            stop: One past the last word of each, [ranges]; in the block of the first.
         """
-        step = self.transitions.step[layer]
-        score = self.forward[first, layer, tags[0]]
-        score += step[tags[:-1], tags[1:]].sum()
-        score += self.emissions[np.arange(first + 1, stop), layer, tags[1:]].sum()
-        score += self._leaving(layer, int(tags[-1]), stop)
-        return float(np.exp(min(score - self.evidence[first, layer], 0.0)))
+        head, middle, tail = tag_set.encode(3, [(0, 3)])
+        (single,) = tag_set.encode(1, [(0, 1)])
+        length, last = stop - first, stop - 1
+        score = self.forward[first, layer, np.where(length == 1, single, head)]
+        score += np.where(length == 1, 0.0, self._onward(layer, (head, middle, tail), first, last))
+        score += self._leaving(layer, tag_set, np.where(length == 1, single, tail), stop)
+        return np.asarray(np.exp(np.minimum(score - self.evidence[first, layer], 0.0)))
 
-    def _leaving(self, layer: int, tag: int, stop: int) -> float:
-        """Log weight of all continuations after the span's last word that do not prolong it."""
-        if stop == len(self.emissions) or self.starts[stop]:
-            return float(self.transitions.end[layer, tag])
-        onward = self.transitions.step[layer, tag] + self.emissions[stop, layer] + self.backward[stop, layer]
-        # Only BIO can go on after its last word, by I; in BIOES E and S forbid it themselves.
-        onward = np.delete(onward, 2) if len(onward) == 3 else onward
-        return float(_log_sum(onward[None], axis=-1)[0])
+    def _onward(self, layer: int, tags: tuple[int, int, int], first: Indexes, last: Indexes) -> Scores:
+        """Log weight from a span's first tag to its last, for spans of two words and more."""
+        head, middle, tail = tags
+        step, emissions = self.transitions.step[layer], self.emissions[:, layer]
+        sums = np.concatenate([[0.0], np.cumsum(emissions[:, middle])])
+        between = np.maximum(last - first - 1, 0)
+        inner = step[head, middle] + sums[last] - sums[np.minimum(first + 1, last)]
+        inner += np.maximum(between - 1, 0) * step[middle, middle] + step[middle, tail]
+        return np.asarray(np.where(between == 0, step[head, tail], inner) + emissions[last, tail])
+
+    def _leaving(self, layer: int, tag_set: TagSet, tags: Indexes, stop: Indexes) -> Scores:
+        """Log weight of all that may follow each span's last word without prolonging it."""
+        after = np.minimum(stop, len(self.emissions) - 1)
+        onward = self.transitions.step[layer, tags] + self.emissions[after, layer] + self.backward[after, layer]
+        onward[:, tag_set.continues] = _IMPOSSIBLE
+        is_last = (stop == len(self.emissions)) | self.starts[after]
+        return np.where(is_last, self.transitions.end[layer, tags], _log_sum(onward, axis=-1))
 
 
 def posterior(emissions: Scores, blocks: list[Block], transitions: Transitions) -> Posterior:
-    """Run forward-backward; arguments as for `viterbi`."""
+    """Run forward-backward.
+
+    Args:
+        emissions: Tag scores (logits), [words, layers, tags].
+        blocks: (first, stop) word ranges that tile the words; chains start and end with them.
+        transitions: With the tag set's illegal steps already forbidden.
+    """
     forward, backward = np.zeros_like(emissions), np.zeros_like(emissions)
     evidence = np.zeros(emissions.shape[:2])
     starts = np.zeros(len(emissions), dtype=np.bool_)

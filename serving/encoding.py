@@ -47,6 +47,9 @@ class WordEncoder:
         max_length: Sub-tokens in a window, special tokens included; the encoder's limit or less.
         overlap: Sub-tokens that neighbouring windows share, about.
 
+    Attributes:
+        unknown: The sub-token for what the tokenizer does not know.
+
     Raises:
         ValueError: If the tokenizer has no unknown token, no special tokens around a text, or if
             `max_length` leaves too little room.
@@ -62,7 +65,7 @@ class WordEncoder:
                 f"the tokenizer must put one token before and one after a text; it puts {len(special)} around"
             )
         self._first, self._last = special
-        self._unknown = _unknown_id(tokenizer)
+        self.unknown = _unknown_id(tokenizer)
         self._room = max_length - len(special)
         if self._room < 2 * MAX_SUBTOKENS:
             raise ValueError(f"windows of {max_length} sub-tokens are too small; give {2 * MAX_SUBTOKENS + 2} or more")
@@ -86,7 +89,7 @@ class WordEncoder:
             self._known = known
         normalised = [normalize_word(word) for word in new]
         for word, encoding in zip(new, self._tokenizer.encode_batch(normalised, add_special_tokens=False), strict=True):
-            known[word] = encoding.ids[:MAX_SUBTOKENS] or [self._unknown]
+            known[word] = encoding.ids[:MAX_SUBTOKENS] or [self.unknown]
         return [known[word] for word in words]
 
     def _encode_window(self, window: Window, ids: list[list[int]], lengths: NDArray[np.int64]) -> EncodedWindow:

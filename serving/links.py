@@ -28,7 +28,6 @@ _CUE = re.compile(
 # What begins the next report instead: `"…"، فيما ذكر X أن …`. A frame joined by `و` is still one's own.
 _NEXT_REPORT = re.compile(r"[،,؛]?\s*(?:و(?!فق|ب?حسب)\w|فيما|بينما|في حين|بعدما|قبل أن|لكن)")
 _FARTHEST_REPORT_BEHIND = 60
-_SENTENCE_END = re.compile(r"[.!؟?](?=\s|$)|[\n\r]")
 
 
 def link_quotes(page: Page, spans: Sequence[Span]) -> list[Link]:
@@ -58,7 +57,8 @@ class _Linker:
         self._quote_starts = [quote.start for quote in self.quotes]
         self._speaker_starts = [speaker.start for speaker in self._speakers]
         self._topic_starts = [topic.start for topic in self._topics]
-        self._sentence_ends = [match.end() for match in _SENTENCE_END.finditer(page.text)]
+        # A line ends a sentence here even where marks run on over its break.
+        self._sentence_ends = sorted({*page.sentence_ends, *(offset + 1 for offset in page.line_breaks)})
 
     def speaker_of(self, quote: Span) -> Span | None:
         """Return the SPEAKER of the quote's own report before it, else behind it, else the nearest."""
@@ -91,10 +91,10 @@ class _Linker:
     def _is_own_report_behind(self, quote: Span, speaker: Span) -> bool:
         if speaker.start - quote.end > _FARTHEST_REPORT_BEHIND or self._quote_begins(quote.end, speaker.start):
             return False
-        between = _bare(self._text[quote.end : speaker.start])
-        if _SENTENCE_END.search(between) or _NEXT_REPORT.match(between):
+        if self._sentence_ends_in(quote.end, speaker.start):
             return False
-        return _CUE.search(between) is not None
+        between = _bare(self._text[quote.end : speaker.start])
+        return _NEXT_REPORT.match(between) is None and _CUE.search(between) is not None
 
     def _quote_begins(self, start: int, end: int) -> bool:
         index = bisect_left(self._quote_starts, start)

@@ -2,7 +2,7 @@
 
 model.onnx        int8 (and model.fp32.onnx if it was asked for)
 tokenizer.json    read by the `tokenizers` library
-aqwal.json        labels, tags, transitions, windows, temperatures, hashes, training, scores
+aqwal.json        labels, tags, transitions, windows, temperatures, thresholds, hashes, training, scores
 README.md         model card
 """
 
@@ -21,7 +21,7 @@ from aqwal.serving.normalization import NORMALIZATION_VERSION
 from aqwal.serving.spans import SpanDecoder
 from aqwal.serving.tags import TagSet
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 SETTINGS_FILE, TOKENIZER_FILE, CARD_FILE = "aqwal.json", "tokenizer.json", "README.md"
 MODEL_FILES = {"int8": "model.onnx", "fp32": "model.fp32.onnx"}
 
@@ -57,7 +57,8 @@ class ModelFolder:
             raise ModelFolderError(f"unknown precision {precision!r}; there are: {', '.join(MODEL_FILES)}")
         if not folder.is_dir():
             raise FileNotFoundError(
-                f"no model folder {folder}; `make quickstart` makes models/quickstart, to be named by --model"
+                f"no model folder {folder}; a checkout of aqwal has models/release, and `make quickstart` makes "
+                "models/quickstart: name one by --model"
             )
         opened = cls(folder, _read_settings(folder), precision)
         for name in (TOKENIZER_FILE, MODEL_FILES[precision]):
@@ -80,8 +81,11 @@ class ModelFolder:
         """The decoder that these settings describe."""
         parts = self.settings["transitions"]
         transitions = Transitions(*(np.array(parts[name], dtype=np.float64) for name in ("start", "step", "end")))
-        temperatures = np.array(self.settings["temperatures"], dtype=np.float64)
-        return SpanDecoder(tuple(self.settings["labels"]), TagSet(self.settings["tags"]), transitions, temperatures)
+        temperatures, thresholds = (
+            np.array(self.settings[name], dtype=np.float64) for name in ("temperatures", "thresholds")
+        )
+        labels, tag_set = tuple(self.settings["labels"]), TagSet(self.settings["tags"])
+        return SpanDecoder(labels, tag_set, transitions, temperatures, thresholds)
 
 
 def _read_settings(folder: Path) -> dict[str, Any]:
@@ -149,6 +153,12 @@ def _temperatures_fit(opened: ModelFolder) -> bool:
     return temperatures.shape == (len(opened.settings["labels"]),) and bool((temperatures > 0).all())
 
 
+def _thresholds_fit(opened: ModelFolder) -> bool:
+    thresholds = np.array(opened.settings["thresholds"], dtype=np.float64)
+    fits = (thresholds >= 0) & (thresholds < 1)
+    return thresholds.shape == (len(opened.settings["labels"]),) and bool(fits.all())
+
+
 def _overlap_fits(opened: ModelFolder) -> bool:
     length, overlap = opened.settings["max_length"], opened.settings["overlap"]
     # Two places of a window are taken by special tokens.
@@ -160,6 +170,7 @@ _SETTINGS_CHECKS: dict[str, Callable[[ModelFolder], bool]] = {
     "labels": _labels_fit,
     "tags": lambda opened: bool(TagSet(opened.settings["tags"]).tags),
     "temperatures": _temperatures_fit,
+    "thresholds": _thresholds_fit,
     "transitions": _transitions_fit,
     "max_length": lambda opened: isinstance(opened.settings["max_length"], int),
     "overlap": _overlap_fits,

@@ -1,4 +1,4 @@
-"""From the encoder's tag scores for a document to its answer: decode, snap, score, link."""
+"""From the encoder's tag scores for a document to its answer: candidate spans, the choice among them, links."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from aqwal.annotations.page import Page
 from aqwal.annotations.records import Link, Span
-from aqwal.annotations.scheme import ABOUT, QUOTE, SAID_BY, SPEAKER, TOPIC, kind_of, snap
-from aqwal.serving.decoding import Posterior, Scores, Transitions, posterior, viterbi
+from aqwal.annotations.scheme import ABOUT, QUOTE, SAID_BY, SPEAKER, TOPIC, kind_of
+from aqwal.serving.candidates import choose, find_candidates
+from aqwal.serving.decoding import Scores, Transitions, posterior
 from aqwal.serving.links import link_quotes
 from aqwal.serving.prediction import PredictedSpan, Prediction, Quote
 from aqwal.serving.tags import TagSet
@@ -27,12 +28,14 @@ class SpanDecoder:
         tag_set: The tags of each layer.
         transitions: Learned transition scores, without the tag set's law; zeros if none were learned.
         temperatures: By which each layer's scores are divided for the posterior, [labels].
+        thresholds: Probability from which a span of each layer is worth answering, [labels].
     """
 
     labels: tuple[str, ...]
     tag_set: TagSet
     transitions: Transitions
     temperatures: NDArray[np.float64]
+    thresholds: NDArray[np.float64]
 
     @cached_property
     def _legal(self) -> Transitions:
@@ -52,29 +55,14 @@ class SpanDecoder:
         return Prediction(page.text, tuple(spans), tuple(_quotes(page, spans, links)), document_id)
 
     def _spans(self, page: Page, emissions: Scores) -> list[PredictedSpan]:
-        tags = viterbi(emissions, page.blocks, self.transitions + self._legal)
         tempered = emissions / self.temperatures[None, :, None]
         chances = posterior(tempered, page.blocks, self.transitions / self.temperatures + self._legal)
-        found = [span for layer in range(len(self.labels)) for span in self._layer(page, chances, layer, tags[layer])]
-        return sorted(found, key=lambda span: (span.start, span.end, span.label))
-
-    def _layer(self, page: Page, chances: Posterior, layer: int, tags: NDArray[np.int64]) -> list[PredictedSpan]:
-        label = self.labels[layer]
         found: list[PredictedSpan] = []
-        for first, stop in self._ranges(page, tags):
-            edges = snap(page, page.words[first].start, page.words[stop - 1].end, label)
-            if edges is not None:
-                score = round(chances.of_span(layer, tags[first:stop], first, stop), _SCORE_DIGITS)
-                found.append(PredictedSpan(label, *edges, page.text[slice(*edges)], score))
-        return found
-
-    def _ranges(self, page: Page, tags: NDArray[np.int64]) -> list[tuple[int, int]]:
-        """Return the word ranges of one layer's spans; block by block, as tags are legal within one."""
-        return [
-            (first + start, first + stop)
-            for first, end in page.blocks
-            for start, stop in self.tag_set.decode(tags[first:end])
-        ]
+        for layer, label in enumerate(self.labels):
+            candidates = find_candidates(page, chances, layer, label, self.tag_set)
+            for start, end, score in choose(candidates, float(self.thresholds[layer])):
+                found.append(PredictedSpan(label, start, end, page.text[start:end], round(score, _SCORE_DIGITS)))
+        return sorted(found, key=lambda span: (span.start, span.end, span.label))
 
 
 def _as_span(span: PredictedSpan) -> Span:

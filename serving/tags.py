@@ -34,6 +34,21 @@ class TagSet:
         return np.array([tag in letters for tag in self.tags])
 
     @property
+    def begins(self) -> NDArray[np.bool_]:
+        """Tags of a span's first word, [tags]."""
+        return self._is("BS")
+
+    @property
+    def inside(self) -> NDArray[np.bool_]:
+        """Tags of a span's words, [tags]."""
+        return ~self._is("O")
+
+    @property
+    def continues(self) -> NDArray[np.bool_]:
+        """Tags of a span's words behind its first, [tags]."""
+        return self._is("IE")
+
+    @property
     def may_start(self) -> NDArray[np.bool_]:
         """Tags that may stand first, [tags]."""
         return self._is("OBS")
@@ -47,7 +62,7 @@ class TagSet:
     def may_follow(self) -> NDArray[np.bool_]:
         """Legal steps, [tags before, tags after]."""
         inside_before = self._is("BI")[:, None]
-        continues = self._is("IE")[None, :]
+        continues = self.continues[None, :]
         return inside_before >= continues if self.name == "bio" else inside_before == continues
 
     def encode(self, length: int, ranges: Iterable[tuple[int, int]]) -> NDArray[np.int64]:
@@ -69,8 +84,8 @@ class TagSet:
 
     def decode(self, row: NDArray[np.integer]) -> list[tuple[int, int]]:
         """Return the (first, stop) word ranges of a legal row of tags, in order."""
-        begins = np.flatnonzero(self._is("BS")[row])
-        inside_after = np.append(self._is("IE")[row], False)
+        begins = np.flatnonzero(self.begins[row])
+        inside_after = np.append(self.continues[row], False)
         ends = np.flatnonzero((row != OUTSIDE) & ~inside_after[1:])
         return [(int(first), int(last) + 1) for first, last in zip(begins, ends, strict=True)]
 

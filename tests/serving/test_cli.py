@@ -158,8 +158,7 @@ def test_a_model_that_cannot_be_used_is_told_in_a_sentence(tiny_model_copy: Path
     (tiny_model_copy / "model.onnx").write_bytes(b"")
     for arguments, told in [
         (["--model", tiny_model_copy], "model.onnx is not the file that was exported (sha256 differs)"),
-        (["--model", "nowhere"], "no model folder nowhere; `make quickstart` makes models/quickstart"),
-        ([], "no model folder models/release; `make quickstart` makes"),
+        (["--model", "nowhere"], "no model folder nowhere; a checkout of aqwal has models/release"),
         (["--model", seed], "no model folder"),
         (["--model", seed.parent], "is no model folder: aqwal.json is missing"),
         (["--model", tiny_model_copy, "--precision", "int4"], "'int4' is not one of 'int8', 'fp32'"),
@@ -168,6 +167,15 @@ def test_a_model_that_cannot_be_used_is_told_in_a_sentence(tiny_model_copy: Path
         assert (code, output) == (2, b"")
         assert told in errors
         assert "Traceback" not in errors
+
+
+def test_without_a_model_the_released_one_answers_from_any_folder(seed: Path, tmp_path: Path) -> None:
+    code, output, errors = aqwal("predict", seed, cwd=tmp_path)
+    assert (code, errors) == (0, "")
+    (answer,) = answers(output)
+    found = {span["label"] for span in answer["spans"]}
+    assert found == {"SPEAKER", "QUOTE", "TOPIC"}
+    assert any(quote["speaker"] is not None and quote["topic"] is not None for quote in answer["quotes"])
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Viterbi and forward-backward, against every tag sequence written out on small cases."""
+"""Forward-backward, against every tag sequence written out on small cases."""
 
 from itertools import pairwise, product
 
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from aqwal.serving.decoding import Block, Posterior, Scores, Transitions, posterior, viterbi
+from aqwal.serving.decoding import Block, Posterior, Scores, Transitions, posterior
 from aqwal.serving.tags import TagSet
 
 SCHEMES = ("bio", "bioes")
@@ -40,25 +40,32 @@ def weigh_rows(scores: Scores, transitions: Transitions, layer: int, tag_set: Ta
 
 
 def span_chance(chances: Posterior, layer: int, tag_set: TagSet, first: int, stop: int) -> float:
-    return chances.of_span(layer, tag_set.encode(stop - first, [(0, stop - first)]), first, stop)
-
-
-def is_legal(tag_set: TagSet, row: np.ndarray, blocks: list[Block]) -> bool:
-    """Say whether encode could have written the row of each block."""
-    parts = [row[first:stop] for first, stop in blocks]
-    steps = all(tag_set.may_follow[part[:-1], part[1:]].all() for part in parts)
-    return steps and all(tag_set.may_start[part[0]] and tag_set.may_end[part[-1]] for part in parts)
+    (chance,) = chances.of_spans(layer, tag_set, np.array([first]), np.array([stop]))
+    return float(chance)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("seed", range(5))
-def test_viterbi_finds_the_best_of_all_rows(scheme: str, seed: int) -> None:
+@pytest.mark.parametrize("seed", range(3))
+def test_probability_of_every_tag_is_its_share_of_all_rows(scheme: str, seed: int) -> None:
     tag_set = TagSet(scheme)
     emissions, transitions = random_case(seed, tag_set)
-    best = viterbi(emissions, BLOCKS, transitions)
-    for layer, (first, stop) in product(range(LAYERS), BLOCKS):
-        weights = weigh_rows(emissions[first:stop], transitions, layer, tag_set)
-        assert tuple(best[layer, first:stop]) == max(weights, key=weights.__getitem__)
+    chances = posterior(emissions, BLOCKS, transitions)
+    for layer, (begin, end) in product(range(LAYERS), BLOCKS):
+        weights = {
+            row: np.exp(score) for row, score in weigh_rows(emissions[begin:end], transitions, layer, tag_set).items()
+        }
+        for word, tag in product(range(begin, end), range(len(tag_set.tags))):
+            wanted = sum(weight for row, weight in weights.items() if row[word - begin] == tag) / sum(weights.values())
+            assert chances.of_tags(layer)[word, tag] == pytest.approx(wanted, abs=1e-9)
+
+
+def test_chances_of_many_spans_are_those_of_each() -> None:
+    tag_set = TagSet("bioes")
+    emissions, transitions = random_case(3, tag_set)
+    chances = posterior(emissions, BLOCKS, transitions)
+    spans = [(a, b) for begin, end in BLOCKS for a in range(begin, end) for b in range(a + 1, end + 1)]
+    together = chances.of_spans(1, tag_set, *np.array(spans).T)
+    assert together.tolist() == [span_chance(chances, 1, tag_set, *span) for span in spans]
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -117,29 +124,32 @@ def case_of_any_size(limit: float) -> st.SearchStrategy[tuple[str, np.ndarray, l
 
 @given(case_of_any_size(1e8))
 @settings(deadline=None)
-def test_viterbi_is_legal_whatever_the_logits(case: tuple[str, np.ndarray, list[Block]]) -> None:
+def test_probabilities_are_probabilities_whatever_the_logits(case: tuple[str, np.ndarray, list[Block]]) -> None:
     scheme, emissions, blocks = case
-    rows = viterbi(emissions, blocks, Transitions.legal(emissions.shape[1], TagSet(scheme)))
-    assert all(is_legal(TagSet(scheme), row, blocks) for row in rows)
+    tag_set = TagSet(scheme)
+    chances = posterior(emissions, blocks, Transitions.legal(emissions.shape[1], tag_set))
+    for layer in range(emissions.shape[1]):
+        tags = chances.of_tags(layer)
+        assert ((tags >= 0) & (tags <= 1)).all()
+        assert not tags[[first for first, _ in blocks]][:, tag_set.continues].any()
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_viterbi_is_legal_for_the_largest_float32(scheme: str) -> None:
+def test_no_span_begins_with_a_tag_inside_for_the_largest_float32(scheme: str) -> None:
     tag_set = TagSet(scheme)
     emissions = np.zeros((2, 1, len(tag_set.tags)))
     emissions[:, 0, tag_set.tags.index("I")] = np.finfo(np.float32).max
-    rows = viterbi(emissions, [(0, 1), (1, 2)], Transitions.legal(1, tag_set))
-    assert is_legal(tag_set, rows[0], [(0, 1), (1, 2)])
+    tags = posterior(emissions, [(0, 1), (1, 2)], Transitions.legal(1, tag_set)).of_tags(0)
+    assert not tags[:, tag_set.continues].any()
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_a_block_is_decoded_alone_as_in_company(scheme: str) -> None:
     tag_set = TagSet(scheme)
     emissions, transitions = random_case(7, tag_set)
-    best, chances = viterbi(emissions, BLOCKS, transitions), posterior(emissions, BLOCKS, transitions)
+    chances = posterior(emissions, BLOCKS, transitions)
     for begin, end in BLOCKS:
         alone = emissions[begin:end], [(0, end - begin)], transitions
-        assert viterbi(*alone).tolist() == best[:, begin:end].tolist()
         for layer, first in product(range(LAYERS), range(begin, end)):
             wanted = span_chance(posterior(*alone), layer, tag_set, first - begin, end - begin)
             assert span_chance(chances, layer, tag_set, first, end) == pytest.approx(wanted, abs=1e-12)
@@ -151,8 +161,9 @@ def test_no_span_leaves_its_block() -> None:
     emissions[0, 0, 1] = emissions[1:, 0, 2] = 9
     emissions[1:, 0, 0] = 8
     legal = Transitions.legal(1, tag_set)
-    assert viterbi(emissions, [(0, 4)], legal).tolist() == [[1, 2, 2, 2]]
-    assert viterbi(emissions, [(0, 2), (2, 4)], legal).tolist() == [[1, 2, 0, 0]]
+    whole, cut = (posterior(emissions, blocks, legal) for blocks in ([(0, 4)], [(0, 2), (2, 4)]))
+    assert span_chance(whole, 0, tag_set, 0, 4) > 0.5
+    assert not cut.of_tags(0)[2, tag_set.continues].any()
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -162,15 +173,13 @@ def test_a_block_of_five_thousand_words(scheme: str) -> None:
     emissions = np.random.default_rng(0).normal(0, 1, (5000, LAYERS, len(tag_set.tags)))
     emissions[np.arange(5000), :, tag_set.encode(5000, ranges)] += 20
     legal = Transitions.legal(LAYERS, tag_set)
-    for row in viterbi(emissions, [(0, 5000)], legal):
-        assert tag_set.decode(row) == ranges
     chances = posterior(emissions, [(0, 5000)], legal)
     assert all(span_chance(chances, 0, tag_set, *words) > 0.99 for words in ranges)
 
 
 def test_without_words_there_is_nothing_to_decode() -> None:
     legal = Transitions.legal(3, TagSet("bio"))
-    assert viterbi(np.zeros((0, 3, 3)), [], legal).shape == (3, 0)
+    assert posterior(np.zeros((0, 3, 3)), [], legal).of_tags(0).shape == (0, 3)
 
 
 def test_temperatures_divide_each_layers_scores() -> None:

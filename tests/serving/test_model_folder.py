@@ -39,7 +39,7 @@ def test_a_good_folder_says_what_it_holds(tiny_model: Path) -> None:
 def test_no_folder(tmp_path: Path) -> None:
     with pytest.raises(
         FileNotFoundError,
-        match=r"no model folder .*nowhere; `make quickstart` makes models/quickstart, to be named by --model",
+        match=r"no model folder .*nowhere; a checkout of aqwal has models/release, .*: name one by --model",
     ):
         ModelFolder.open(tmp_path / "nowhere")
 
@@ -110,10 +110,10 @@ def test_settings_that_are_no_object(tiny_model_copy: Path, content: str) -> Non
         ModelFolder.open(tiny_model_copy)
 
 
-@pytest.mark.parametrize("version", [0, 2, "1", None])
+@pytest.mark.parametrize("version", [0, 1, 3, "2", None])
 def test_another_format_version(tiny_model_copy: Path, version: object) -> None:
     change_settings(tiny_model_copy, lambda settings: settings.update(format=version))
-    with pytest.raises(ModelFolderError, match=rf"has format {version!r}; this version of aqwal reads 1"):
+    with pytest.raises(ModelFolderError, match=rf"has format {version!r}; this version of aqwal reads 2"):
         ModelFolder.open(tiny_model_copy)
 
 
@@ -124,7 +124,9 @@ def test_words_normalised_in_another_way(tiny_model_copy: Path) -> None:
         ModelFolder.open(tiny_model_copy)
 
 
-@pytest.mark.parametrize("name", ["labels", "tags", "transitions", "temperatures", "max_length", "overlap"])
+@pytest.mark.parametrize(
+    "name", ["labels", "tags", "transitions", "temperatures", "thresholds", "max_length", "overlap"]
+)
 def test_a_setting_that_is_missing_is_named(tiny_model_copy: Path, name: str) -> None:
     change_settings(tiny_model_copy, lambda settings: settings.pop(name))
     with pytest.raises(
@@ -154,6 +156,8 @@ GARBLED = [
     pytest.param("temperatures", [1.0], id="temperatures: too few"),
     pytest.param("temperatures", "warm", id="temperatures: a text"),
     pytest.param("temperatures", [1.0, 0.0, 1.0], id="temperatures: zero"),
+    pytest.param("thresholds", [0.25], id="thresholds: too few"),
+    pytest.param("thresholds", [0.25, 1.0, 0.25], id="thresholds: one"),
     pytest.param("overlap", 80, id="overlap: half a window"),
     pytest.param("overlap", 79, id="overlap: half a window's room"),
     pytest.param("overlap", -1, id="overlap: negative"),
