@@ -1,0 +1,10 @@
+"""Adapt a base encoder to plain text, so that fine-tuning starts from one that knows the language of the news.
+
+- `run`: the whole run, from the configuration to the adapted base; `config` has the fields.
+- `text_stream`: text files as an endless, shuffled stream of articles, some of them held out.
+- `packing`: from articles to full windows of whole words.
+- `masking`: which words the model has to guess, and what it sees in their place.
+- `masked_model`: the base with the loss of its guesses.
+- `adaptation`: the base trained on the windows, step by step, with a report now and then.
+- `checkpoints`: how far a run is, on disk, so that one that was killed goes on.
+"""

@@ -1,0 +1,114 @@
+"""Adapt a base encoder to plain text: go on with its masked-language-model training, then fine-tune from it.
+
+    python -m aqwal.training.adapt --config configs/adapt.yaml [--steps 500 …]
+    accelerate launch -m aqwal.training.adapt --config configs/adapt.yaml [--resume auto …]
+
+The adapted encoder is OUTPUT_DIR/base; give it as `base:` to `train.py`. docs/adapt.md tells more.
+"""
+
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+from accelerate import Accelerator
+from accelerate.logging import get_logger
+from accelerate.utils import set_seed
+
+from aqwal.annotations.atomic import write_text
+from aqwal.serving.model_folder import file_sha256
+from aqwal.training.adapt.adaptation import Adaptation
+from aqwal.training.adapt.checkpoints import Checkpoints, Progress
+from aqwal.training.adapt.config import DEFAULT_CONFIG, AdaptConfig
+from aqwal.training.adapt.text_stream import TextStream
+from aqwal.training.bases import BaseEncoderError, resolve_base
+from aqwal.training.config import PROJECT_ROOT, parse_config
+from aqwal.training.data import find_files, shown_path
+from aqwal.training.logs import start_logging
+from aqwal.training.offline_encoder import OfflineEncoderError
+from aqwal.training.run_folder import METRICS_FILE, as_json, describe_run
+
+BASE, CHECKPOINTS = "base", "checkpoints"
+# What may differ between a run and the one that goes on with it.
+_FREE_FIELDS = {"texts", "output_dir", "save_every", "log_every", "held_out_windows", "resume"}
+_log = get_logger(__name__)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one adaptation from the command line."""
+    start_logging()
+    # It warns at each checkpoint that head and embeddings share a table, as they must.
+    logging.getLogger("accelerate.utils.other").setLevel(logging.ERROR)
+    config = parse_config(arguments, DEFAULT_CONFIG, AdaptConfig, "Adapt a base encoder to plain text.")
+    try:
+        adapt(config)
+    except (BaseEncoderError, OfflineEncoderError, FileNotFoundError, ValueError) as error:
+        sys.exit(f"adapt: {error}")
+
+
+def adapt(config: AdaptConfig) -> list[dict[str, Any]]:
+    """Train as the configuration says and fill its run folder.
+
+    Returns:
+        What `metrics.json` holds: an entry a report, with the loss of a hidden sub-token.
+
+    Raises:
+        ValueError: If the text, the base or an earlier checkpoint does not fit the configuration.
+    """
+    run = PROJECT_ROOT / Path(config.output_dir).expanduser()
+    accelerator = Accelerator(
+        gradient_accumulation_steps=config.gradient_accumulation_steps,
+        mixed_precision=config.mixed_precision,
+        log_with="tensorboard",
+        project_dir=run,
+    )
+    set_seed(config.seed)
+    files = find_files(config.texts, PROJECT_ROOT)
+    hashes = {shown_path(path, PROJECT_ROOT): file_sha256(path) for path in files}
+    stream = _stream(config, accelerator, files)
+    data = {"files": hashes, **_count(stream)}
+    with accelerator.main_process_first():
+        base = resolve_base(config.base, PROJECT_ROOT)
+    adaptation = Adaptation(config, accelerator, base, stream)
+
+    checkpoints = Checkpoints(run / CHECKPOINTS, accelerator)
+    progress = _begin(config, checkpoints, list(hashes.values()))
+    if accelerator.is_main_process:
+        describe_run(run, config, data)
+    accelerator.init_trackers("tensorboard")
+    for report in adaptation.reports(progress):
+        accelerator.log({name: value for name, value in report.items() if name != "step"}, step=report["step"])
+        if accelerator.is_main_process:
+            write_text(run / METRICS_FILE, as_json({"reports": progress.history}))
+        if config.is_checkpoint(report["step"]):
+            checkpoints.save(progress)
+    adaptation.save_base(run / BASE)
+    accelerator.end_training()
+    return progress.history
+
+
+def _stream(config: AdaptConfig, accelerator: Accelerator, files: list[Path]) -> TextStream:
+    shared = accelerator.process_index, accelerator.num_processes
+    return TextStream(tuple(dict.fromkeys(files)), config.held_out, config.buffer, config.seed, *shared)
+
+
+def _count(stream: TextStream) -> dict[str, int]:
+    """Read all text once, so that what is wrong with it shows now."""
+    counts = stream.count()
+    if not counts["words"]:
+        raise ValueError(f"no words to train on in {', '.join(map(str, stream.files))}; are `texts` empty?")
+    _log.info("%(articles)d articles with %(words)d words to train on", counts)
+    return counts
+
+
+def _begin(config: AdaptConfig, checkpoints: Checkpoints, hashes: list[str]) -> Progress:
+    """Return the progress to go on from, its state loaded; a new one without a checkpoint."""
+    origin = {"text_sha256": hashes, **config.model_dump(mode="json", exclude=_FREE_FIELDS)}
+    newest = checkpoints.newest()
+    if newest is None:
+        return Progress(origin)
+    if config.resume == "never":
+        raise ValueError(f"{newest} is there from an earlier run; give --resume auto to go on, or another output_dir")
+    progress = checkpoints.restore(newest, origin)
+    _log.info("going on after step %d from %s", progress.step, newest)
+    return progress
