@@ -1,10 +1,20 @@
 """Base encoders: a hub name, a local folder or `offline`, all opened the same way."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tokenizers import Tokenizer
-from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer, PreTrainedModel
+from transformers import (
+    MODEL_FOR_MASKED_LM_MAPPING,
+    AutoConfig,
+    AutoModelForMaskedLM,
+    AutoModelForTokenClassification,
+    AutoTokenizer,
+    PreTrainedModel,
+)
+from transformers.utils import logging as transformers_logging
 
 from aqwal.serving.tags import TagSet
 from aqwal.training.offline_encoder import build_offline_encoder
@@ -52,8 +62,17 @@ def load_tokenizer(base: str) -> Tokenizer:
     return backend
 
 
-def load_model(base: str, labels: tuple[str, ...], tag_set: TagSet, dropout: float | None) -> PreTrainedModel:
+def load_model(
+    base: str, labels: tuple[str, ...], tag_set: TagSet, dropout: float | None, attention_dropout: float = 0.0
+) -> PreTrainedModel:
     """Return a stock token classifier on the base: labels × tags logits for each sub-token.
+
+    Args:
+        base: What `resolve_base` gave.
+        labels: The layers.
+        tag_set: The tags of each layer.
+        dropout: Of hidden units and head; the base's own if None.
+        attention_dropout: Of attention weights.
 
     Raises:
         BaseEncoderError: If the base cannot be opened.
@@ -64,12 +83,49 @@ def load_model(base: str, labels: tuple[str, ...], tag_set: TagSet, dropout: flo
             base, num_labels=len(names), id2label=dict(enumerate(names)), label2id={n: i for i, n in enumerate(names)}
         )
         if dropout is not None:
-            config.hidden_dropout_prob = config.attention_probs_dropout_prob = config.classifier_dropout = dropout
+            config.hidden_dropout_prob = config.classifier_dropout = dropout
+        config.attention_probs_dropout_prob = attention_dropout
         model: PreTrainedModel = AutoModelForTokenClassification.from_pretrained(base, config=config)
     except (OSError, ValueError) as error:
         raise _unavailable(base, error) from error
     _log.info("base %s: %.1f M parameters", base, model.num_parameters() / 1e6)
     return model
+
+
+def load_masked_model(base: str) -> PreTrainedModel:
+    """Return a stock masked-language model on the base; a base that brings no head gets a new one.
+
+    The new head's output matrix is the base's own embedding table, as with BERT.
+
+    Raises:
+        BaseEncoderError: If the base cannot be opened, or is of a kind that guesses no hidden words.
+    """
+    try:
+        config = AutoConfig.from_pretrained(base)
+        if type(config) not in MODEL_FOR_MASKED_LM_MAPPING:
+            raise BaseEncoderError(
+                f"base {base!r} is a {config.model_type} model, which cannot guess hidden words; choose an encoder "
+                "of BERT's kind, or `offline`"
+            )
+        with _quiet_transformers():
+            model, report = AutoModelForMaskedLM.from_pretrained(base, config=config, output_loading_info=True)
+    except (OSError, ValueError) as error:
+        raise _unavailable(base, error) from error
+    head = "a new head for hidden words" if report["missing_keys"] else "its own head for hidden words"
+    _log.info("base %s: %.1f M parameters, %s", base, model.num_parameters() / 1e6, head)
+    loaded: PreTrainedModel = model
+    return loaded
+
+
+@contextmanager
+def _quiet_transformers() -> Iterator[None]:
+    """Keep transformers from calling a base corrupted that has no head for hidden words."""
+    before = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(before)
 
 
 def _unavailable(base: str, error: Exception) -> BaseEncoderError:

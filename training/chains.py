@@ -34,7 +34,11 @@ class LayeredChains(nn.Module):
             self.register_buffer(f"law_{name}", law, persistent=False)
 
     def forward(self, scores: Tensor, tags: Tensor, pieces: Tensor) -> Tensor:
-        """Return the negative log likelihood of the gold tags, summed over pieces and layers.
+        """Return the negative log likelihood of the gold tags, summed over pieces and layers."""
+        return self.losses(scores, tags, pieces).sum()
+
+    def losses(self, scores: Tensor, tags: Tensor, pieces: Tensor) -> Tensor:
+        """Return the negative log likelihood of the gold tags, [pieces, layers].
 
         Args:
             scores: Emissions, [windows, words, layers, tags].
@@ -52,7 +56,7 @@ class LayeredChains(nn.Module):
         begins, ends = pieces[:, 3, None, None].float(), pieces[:, 4, None, None].float()
         start, end = begins * (self.start + self.law_start), ends * (self.end + self.law_end)
         evidence = self._evidence(emissions, inside, start, end)
-        return (evidence - self._path(emissions, gold, inside, start, end)).sum()
+        return evidence - self._path(emissions, gold, inside, start, end)
 
     def _evidence(self, emissions: Tensor, inside: Tensor, start: Tensor, end: Tensor) -> Tensor:
         step = self.step + self.law_step

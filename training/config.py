@@ -18,6 +18,8 @@ from aqwal.serving.encoding import MAX_SUBTOKENS
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_CONFIG = PROJECT_ROOT / "configs" / "arabert.yaml"
 
+# About half the exact F1 that models of this kind reach; see `aqwal.serving.candidates`.
+_USUAL_THRESHOLD = 0.25
 Rate = Annotated[float, Field(gt=0, le=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -52,11 +54,28 @@ class TrainConfig(BaseModel):
     )
     weight_decay: float = Field(0.01, ge=0, description="AdamW's weight decay; none on biases, norms, transitions.")
     dropout: Share | None = Field(None, description="Dropout in encoder and head; the base's own if null.")
+    attention_dropout: Share = Field(
+        0.0,
+        description="Dropout of attention weights; other than 0 it is slow on a CPU, which has no fast kernel for it.",
+    )
+    hidden_share: Share = Field(
+        0.0,
+        description="Share of sub-tokens hidden from the encoder in training, at random, against learning by heart.",
+    )
+    freeze_embeddings: bool = Field(
+        False, description="Leave the word embeddings as they are: a tenth faster on a CPU, and few of them are met."
+    )
     max_gradient_norm: float = Field(1.0, gt=0, description="Norm to which gradients are clipped.")
     mixed_precision: Literal["no", "bf16", "fp16"] = Field("no", description="Number format of the forward pass.")
     keep: Literal["last", "best"] = Field(
         "last",
         description="Weights to keep: of the last epoch, or of the best development epoch (40 documents or more).",
+    )
+    temperatures: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        {}, description="By which a label's scores are divided before they become probabilities; 1 if not named."
+    )
+    thresholds: dict[str, Share] = Field(
+        {}, description="Probability from which a span of a label is worth answering; .25 if not named."
     )
     seed: int = Field(13, ge=0, description="Random seed of initial weights, order and dropout.")
 
@@ -73,29 +92,54 @@ class TrainConfig(BaseModel):
             raise ValueError(f"overlap {self.overlap} must be less than half of max_length {self.max_length}")
         return self
 
+    @model_validator(mode="after")
+    def _calibrated_labels_exist(self) -> "TrainConfig":
+        unknown = sorted({*self.temperatures, *self.thresholds} - set(self.labels))
+        if unknown:
+            raise ValueError(f"temperatures and thresholds name {unknown}; the labels are {list(self.labels)}")
+        return self
+
+    @property
+    def calibration(self) -> dict[str, dict[str, float]]:
+        """Temperature and threshold of every label."""
+        return {
+            label: {
+                "temperature": self.temperatures.get(label, 1.0),
+                "threshold": self.thresholds.get(label, _USUAL_THRESHOLD),
+            }
+            for label in self.labels
+        }
+
     def path(self, value: str) -> Path:
         """Return a path of this configuration, seen from the project's root."""
         return PROJECT_ROOT / Path(value).expanduser()
 
 
-Config = TypeVar("Config", bound=TrainConfig)
+Config = TypeVar("Config", bound=BaseModel)
 
 
-def parse_config(arguments: Sequence[str] | None, default: Path, kind: type[Config]) -> Config:
+def parse_config(
+    arguments: Sequence[str] | None,
+    default: Path,
+    kind: type[Config],
+    purpose: str = "Fine-tune a token classifier on annotated documents.",
+) -> Config:
     """Read `--config FILE` and `--field value` overrides.
 
     Args:
         arguments: Command line without the program's name; the process's own if None.
         default: File taken if `--config` is not given.
         kind: The configuration to fill.
+        purpose: What `--help` says that the program does.
 
     Exits with a message that names the field, what it got and what it takes, if anything is wrong.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    script = Path(sys.argv[0])
     parser = jsonargparse.ArgumentParser(
-        prog=Path(sys.argv[0]).name,
+        prog=script.parent.name if script.name == "__main__.py" else script.name,
         allow_abbrev=False,
-        description="Fine-tune a token classifier on annotated documents.",
+        description=purpose,
     )
     parser.add_argument("--config", action="config", help=f"YAML file with the fields below; {default} if not given.")
     parser.add_class_arguments(kind)

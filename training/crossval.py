@@ -3,152 +3,203 @@
     python -m aqwal.training.crossval --config configs/crossval-seeds.yaml
 
 Each fold is trained and scored by documents it has not seen; a fold that is already scored is not
-trained again, so a stopped run goes on where it was. Near-identical articles share a fold.
+trained again, so a stopped run goes on where it was. Near-identical articles share a fold. At the
+end it prints the temperatures and thresholds that the out-of-fold answers ask for.
 """
 
 import json
 import logging
-import shutil
-import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
-from tokenizers import Tokenizer
+from pydantic import Field, model_validator
 
 from aqwal.annotations.atomic import write_text
-from aqwal.annotations.records import AnnotationError, Document
-from aqwal.serving.encoding import WordEncoder
-from aqwal.serving.model_folder import TOKENIZER_FILE
-from aqwal.serving.prediction import PredictedSpan, Prediction, Quote
-from aqwal.training.bases import BaseEncoderError
+from aqwal.annotations.curation.plan import read_plan
+from aqwal.annotations.records import Document
+from aqwal.serving.tags import TagSet
+from aqwal.training.answers import read_answers
+from aqwal.training.calibration import Layers, as_yaml, calibrate
 from aqwal.training.config import PROJECT_ROOT, TrainConfig, parse_config
 from aqwal.training.data import load_documents
+from aqwal.training.folds import Folds, check_folds, make_folds
 from aqwal.training.logs import start_logging
 from aqwal.training.metrics import Answered, score
-from aqwal.training.model import SpanTagger, answer_documents
-from aqwal.training.offline_encoder import OfflineEncoderError
-from aqwal.training.train import CHECKPOINT, train
+from aqwal.training.reliability import reliability_of
+from aqwal.training.run_folder import as_json
+from aqwal.training.slices import Slices, slice_answers
+from aqwal.training.summary import COLUMNS, markdown_row, shown, summarise
+from aqwal.training.trial import ANSWERS_FILE, SPLITS_FILE, TRIAL_ERRORS, Outcome, Trial, answer_all
 
 DEFAULT_CONFIG = PROJECT_ROOT / "configs" / "crossval-seeds.yaml"
-ANSWERS_FILE, SPLITS_FILE, RESULT_FILE = "answers.json", "splits.json", "crossval.json"
-_COLUMNS = {"f1": "exact F1", "overlap_f1": "overlap F1", "character_f1": "character F1"}
+RESULT_FILE = "crossval.json"
 _log = logging.getLogger("aqwal.training.crossval")
 
 
 class CrossValidationConfig(TrainConfig):
     """A training run repeated over folds and random seeds; `seed`, `splits` and `output_dir` are set for each."""
 
-    folds: tuple[tuple[str, ...], ...] = Field(min_length=2, description="Document ids of each fold.")
+    folds: tuple[tuple[str, ...], ...] | None = Field(None, description="Document ids of each fold.")
+    fold_count: Annotated[int, Field(ge=2)] | None = Field(
+        None, description="Number of folds to deal the documents to, each batch to all of them; instead of `folds`."
+    )
     seeds: tuple[int, ...] = Field(min_length=1, description="Random seeds; every fold is trained once with each.")
+    plan: str | None = Field(
+        None, description="Plan of the corpus; scores are also given by its subjects and styles, if not null."
+    )
+
+    @model_validator(mode="after")
+    def _folds_are_given_once(self) -> "CrossValidationConfig":
+        if (self.folds is None) == (self.fold_count is None):
+            raise ValueError("give either folds or fold_count")
+        if self.folds is not None and len(self.folds) < 2:
+            raise ValueError("folds must be two or more")
+        return self
+
+    def deal(self, documents: Sequence[Document]) -> Folds:
+        """Return the ids of each fold.
+
+        Raises:
+            ValueError: If the folds are no partition of the documents.
+        """
+        ids = [document.id for document in documents]
+        if self.folds is None:
+            assert self.fold_count is not None, "one of the two is given"
+            return make_folds(ids, self.fold_count)
+        check_folds(self.folds, ids)
+        return self.folds
+
+    def fold_folder(self, seed: int, number: int) -> Path:
+        """Return the folder of one trial."""
+        return self.path(self.output_dir) / f"seed-{seed}" / f"fold-{number}"
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run a cross-validation from the command line and print its table."""
+    """Run a cross-validation from the command line; print its table and what it says of calibration."""
     start_logging()
-    config = parse_config(arguments, DEFAULT_CONFIG, CrossValidationConfig)
+    config = parse_config(arguments, DEFAULT_CONFIG, CrossValidationConfig, "Train and score by documents held out.")
     try:
         result = cross_validate(config)
-    except (AnnotationError, BaseEncoderError, OfflineEncoderError, FileNotFoundError, ValueError) as error:
+    except TRIAL_ERRORS as error:
         sys.exit(f"crossval: {error}")
-    sys.stdout.write(markdown_table(result) + "\n")
+    sys.stdout.write(f"{markdown_table(result)}\n\n{as_yaml(result['calibration'])}\n")
 
 
 def cross_validate(config: CrossValidationConfig) -> dict[str, Any]:
     """Train and score every fold with every seed; the result is also written to the output folder.
 
     Returns:
-        Under `seeds` the scores over all out-of-fold answers of each seed, under `summary` mean and
-        standard deviation over the seeds of each label's F1 figures and of the pair F1.
+        Under `seeds` the scores over all out-of-fold answers of each seed; under `summary` mean and
+        standard deviation over the seeds of each label's F1 figures, macro F1 and pair F1; under
+        `slices` the same by subject, style and words of the articles, with how many they are; under
+        `calibration` temperatures, thresholds, and what answers and reliability become with them.
 
     Raises:
         ValueError: If the folds are not a partition of the documents.
     """
     documents = load_documents(config.documents, PROJECT_ROOT).documents
-    _check_folds(config, documents)
-    by_seed = {}
-    for seed in config.seeds:
-        answered = [
-            one for number in range(len(config.folds)) for one in _fold_answers(config, documents, seed, number)
-        ]
-        by_seed[str(seed)] = score(answered, config.labels)
-    result = {"seeds": by_seed, "summary": _summary(list(by_seed.values()))}
-    write_text(config.path(config.output_dir) / RESULT_FILE, json.dumps(result, indent=1) + "\n")
+    folds = config.deal(documents)
+    outcomes = {seed: _run_folds(config, documents, folds, seed) for seed in config.seeds}
+    answered = [_joined(one.answered for one in of_seed) for of_seed in outcomes.values()]
+    by_seed = [score(answers, config.labels) for answers in answered]
+    result = {
+        "folds": [list(fold) for fold in folds],
+        "seeds": dict(zip(map(str, outcomes), by_seed, strict=True)),
+        "summary": summarise(by_seed),
+        "slices": _slices(config, answered),
+        "calibration": _calibration(config, list(chain(*outcomes.values()))),
+    }
+    write_text(config.path(config.output_dir) / RESULT_FILE, as_json(result))
     return result
 
 
-def _check_folds(config: CrossValidationConfig, documents: Sequence[Document]) -> None:
-    named = sorted(identifier for fold in config.folds for identifier in fold)
-    there = sorted(document.id for document in documents)
-    if named != there:
-        off = sorted(set(named) ^ set(there)) or "some twice"
-        raise ValueError(f"the folds must name each of the {len(there)} documents once; off: {off}")
+def read_out_of_fold(config: CrossValidationConfig, documents: Sequence[Document]) -> list[list[Answered]] | None:
+    """Return the stored answers of each seed on all documents; None if the cross-validation is not finished."""
+    path = config.path(config.output_dir) / RESULT_FILE
+    if not path.is_file():
+        return None
+    folds = json.loads(path.read_text(encoding="utf-8"))["folds"]
+    check_folds(folds, (document.id for document in documents))
+    return [_read_folds(config, documents, folds, seed) for seed in config.seeds]
 
 
-def _fold_answers(
-    config: CrossValidationConfig, documents: Sequence[Document], seed: int, number: int
+def _read_folds(
+    config: CrossValidationConfig, documents: Sequence[Document], folds: Sequence[Sequence[str]], seed: int
 ) -> list[Answered]:
-    """Return the answers for one fold, training it unless that was done before."""
-    run = config.path(config.output_dir) / f"seed-{seed}" / f"fold-{number}"
-    held_out = [document for document in documents if document.id in config.folds[number]]
-    if not (run / ANSWERS_FILE).is_file():
-        _log.info("seed %d, fold %d of %d: %s", seed, number + 1, len(config.folds), ", ".join(config.folds[number]))
-        _train_fold(config, run, seed, number)
-        write_text(run / ANSWERS_FILE, json.dumps([one.prediction.to_dict() for one in _answer(config, run, held_out)]))
-        shutil.rmtree(run / CHECKPOINT)
-    stored = json.loads((run / ANSWERS_FILE).read_text(encoding="utf-8"))
-    return [
-        Answered(document, _prediction(document, answer)) for document, answer in zip(held_out, stored, strict=True)
-    ]
+    answered: list[Answered] = []
+    for number, fold in enumerate(folds):
+        path = config.fold_folder(seed, number) / ANSWERS_FILE
+        stored = read_answers(path, [document for document in documents if document.id in fold])
+        if stored is None:
+            raise FileNotFoundError(f"{path} lacks answers; run the cross-validation again, it goes on where it was")
+        answered += stored
+    return answered
 
 
-def _train_fold(config: CrossValidationConfig, run: Path, seed: int, number: int) -> None:
-    rest = [identifier for other, fold in enumerate(config.folds) if other != number for identifier in fold]
-    write_text(run / SPLITS_FILE, json.dumps({"train": rest, "test": config.folds[number]}, indent=1) + "\n")
-    fields = config.model_dump(exclude={"folds", "seeds"})
-    train(TrainConfig(**{**fields, "seed": seed, "splits": str(run / SPLITS_FILE), "output_dir": str(run)}))
+def _run_folds(config: CrossValidationConfig, documents: Sequence[Document], folds: Folds, seed: int) -> list[Outcome]:
+    outcomes = []
+    for number, fold in enumerate(folds):
+        _log.info("seed %d, fold %d of %d: %d documents", seed, number + 1, len(folds), len(fold))
+        trial = _trial(config, folds, seed, number)
+        outcomes.append(trial.run([document for document in documents if document.id in fold]))
+    return outcomes
 
 
-def _answer(config: CrossValidationConfig, run: Path, held_out: Sequence[Document]) -> list[Answered]:
-    tagger = SpanTagger.load(run / CHECKPOINT)
-    tokenizer = Tokenizer.from_file(str(run / CHECKPOINT / TOKENIZER_FILE))
-    return answer_documents(tagger, WordEncoder(tokenizer, config.max_length, config.overlap), held_out)
+def _trial(config: CrossValidationConfig, folds: Folds, seed: int, number: int) -> Trial:
+    run = config.fold_folder(seed, number)
+    rest = [identifier for other, fold in enumerate(folds) if other != number for identifier in fold]
+    write_text(run / SPLITS_FILE, as_json({"train": rest, "test": folds[number]}))
+    fields = config.model_dump(include=set(TrainConfig.model_fields))
+    return Trial(TrainConfig(**{**fields, "seed": seed, "splits": str(run / SPLITS_FILE), "output_dir": str(run)}))
 
 
-def _prediction(document: Document, answer: dict[str, Any]) -> Prediction:
-    spans = tuple(PredictedSpan(**span) for span in answer["spans"])
-    return Prediction(document.text, spans, tuple(Quote(**quote) for quote in answer["quotes"]), document.id)
-
-
-def _summary(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    labels = results[0]["labels"]
+def _slices(config: CrossValidationConfig, by_seed: Sequence[Sequence[Answered]]) -> dict[str, Any]:
+    """Return the summary of every slice over the seeds, under field and value."""
+    plan = read_plan(config.path(config.plan)) if config.plan else None
+    sliced = [slice_answers(answered, plan) for answered in by_seed]
     return {
-        "labels": {
-            label: {name: _mean_and_spread([one["labels"][label][name] for one in results]) for name in _COLUMNS}
-            for label in labels
-        },
-        "pairs": {link: _mean_and_spread([one["pairs"][link] for one in results]) for link in results[0]["pairs"]},
+        field: {value: _slice(config.labels, sliced, field, value) for value in groups}
+        for field, groups in sliced[0].items()
     }
 
 
-def _mean_and_spread(values: Sequence[float]) -> dict[str, float]:
-    return {"mean": statistics.fmean(values), "spread": statistics.stdev(values) if len(values) > 1 else 0.0}
+def _slice(labels: Sequence[str], sliced: Sequence[Slices], field: str, value: str) -> dict[str, Any]:
+    scores = [score(one[field][value], labels) for one in sliced]
+    gold = {label: row["gold"] for label, row in scores[0]["labels"].items()}
+    return {"documents": len(sliced[0][field][value]), "gold": gold, **summarise(scores)}
 
 
-def markdown_table(result: dict[str, Any]) -> str:
+def _calibration(config: CrossValidationConfig, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """Choose temperatures and thresholds; show answers and reliability with what was set and with them."""
+    layers = Layers(config.labels, TagSet(config.tags))
+    chosen = calibrate([(one.answered, one.tag_scores) for one in outcomes], layers)
+    calibrated = config.model_copy(update=chosen)
+    before = _joined(one.answered for one in outcomes)
+    after = _joined(
+        answer_all(calibrated, one.tag_scores, [each.document for each in one.answered]) for one in outcomes
+    )
+    reliability = {
+        label: {"before": reliability_of(before, label), "after": reliability_of(after, label)}
+        for label in config.labels
+    }
+    return {**chosen, "scores": score(after, config.labels), "reliability": reliability}
+
+
+def _joined(parts: Iterable[Sequence[Answered]]) -> list[Answered]:
+    return list(chain.from_iterable(parts))
+
+
+def markdown_table(result: Mapping[str, Any]) -> str:
     """Return the summary as a Markdown table: mean ± standard deviation over the seeds."""
     summary = result["summary"]
-    lines = [f"| | {' | '.join(_COLUMNS.values())} |", f"|---|{'---|' * len(_COLUMNS)}"]
+    lines = [markdown_row(["", *COLUMNS.values()]), markdown_row(["---"] * (len(COLUMNS) + 1))]
     for label, row in summary["labels"].items():
-        lines.append(f"| {label} | {' | '.join(_shown(row[name]) for name in _COLUMNS)} |")
-    pairs = ", ".join(f"{link} {_shown(figure)}" for link, figure in summary["pairs"].items())
+        lines.append(markdown_row([label, *(shown(row[name]) for name in COLUMNS)]))
+    pairs = ", ".join(f"{link} {shown(figure)}" for link, figure in summary["pairs"].items())
     return "\n".join([*lines, "", f"Pair F1 of the links: {pairs}"])
-
-
-def _shown(figure: dict[str, float]) -> str:
-    return f"{figure['mean']:.2f} ± {figure['spread']:.2f}"
 
 
 if __name__ == "__main__":

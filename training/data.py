@@ -4,6 +4,7 @@ import glob
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from datasets import Dataset
 from torch.nn.utils.rnn import pad_sequence
 
 from aqwal.annotations.page import Page
-from aqwal.annotations.records import Document
+from aqwal.annotations.records import Annotation, Document
 from aqwal.annotations.stored import read_documents
 from aqwal.serving.encoding import EncodedWindow, WordEncoder
 from aqwal.serving.model_folder import file_sha256
@@ -41,21 +42,33 @@ def load_documents(patterns: Iterable[str], root: Path) -> AnnotatedFiles:
     """
     documents: dict[str, Document] = {}
     hashes: dict[str, str] = {}
+    for path in find_files(patterns, root):
+        hashes[shown_path(path, root)] = file_sha256(path)
+        for document in read_documents(path):
+            if document.id in documents or document.gold is None:
+                what = "comes twice" if document.id in documents else "has no annotation with ground_truth"
+                raise ValueError(f"{path}: document {document.id} {what}")
+            documents[document.id] = document
+    return AnnotatedFiles(list(documents.values()), hashes)
+
+
+def find_files(patterns: Iterable[str], root: Path) -> list[Path]:
+    """Return the files that match, by pattern and then by name; relative patterns start at `root`.
+
+    Raises:
+        FileNotFoundError: If a pattern matches nothing.
+    """
+    files: list[Path] = []
     for pattern in patterns:
         names = sorted(glob.glob(str(root / Path(pattern).expanduser()), recursive=True))
         if not names:
             raise FileNotFoundError(f"no file matches {pattern!r} under {root}")
-        for path in map(Path, names):
-            hashes[_shown(path, root)] = file_sha256(path)
-            for document in read_documents(path):
-                if document.id in documents or document.gold is None:
-                    what = "comes twice" if document.id in documents else "has no annotation with ground_truth"
-                    raise ValueError(f"{path}: document {document.id} {what}")
-                documents[document.id] = document
-    return AnnotatedFiles(list(documents.values()), hashes)
+        files += map(Path, names)
+    return files
 
 
-def _shown(path: Path, root: Path) -> str:
+def shown_path(path: Path, root: Path) -> str:
+    """Return a path as a run folder names it: from the root if it lies there."""
     return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
 
 
@@ -93,8 +106,18 @@ def encode_documents(
     for document in documents:
         page = Page(document.text)
         tags = gold_tags(document, page, labels, tag_set)
-        rows += [_row(window, tags, page.blocks) for window in encoder.encode(page)]
+        blocks = _blocks_around(page, document.gold)
+        rows += [_row(window, tags, blocks) for window in encoder.encode(page)]
     return Dataset.from_list(rows)
+
+
+def _blocks_around(page: Page, gold: Annotation | None) -> list[tuple[int, int]]:
+    """Return the page's blocks, those joined that a gold span runs over, as spans of other schemes may."""
+    spans = gold.spans if gold else ()
+    ranges = [page.words_over(span.start, span.end) for span in spans]
+    inner = {word for first, stop in ranges for word in range(first + 1, stop)}
+    edges = [first for first, _ in page.blocks if first not in inner]
+    return list(pairwise([*edges, len(page.words)]))
 
 
 def gold_tags(document: Document, page: Page, labels: tuple[str, ...], tag_set: TagSet) -> torch.Tensor:

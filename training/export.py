@@ -20,7 +20,6 @@ from typing import Annotated, Any
 import torch
 import typer
 import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from tokenizers import Tokenizer
 from transformers import PreTrainedModel
 
@@ -44,7 +43,9 @@ from aqwal.training.gate import ExportError, pass_gate
 from aqwal.training.logs import start_logging
 from aqwal.training.model import SpanTagger
 from aqwal.training.quantization import quantize, smooth
-from aqwal.training.train import CHECKPOINT, CONFIG_FILE, DATA_FILE, METRICS_FILE, VERSIONS_FILE
+from aqwal.training.run_folder import CONFIG_FILE, DATA_FILE, METRICS_FILE, VERSIONS_FILE
+from aqwal.training.templates import render_template
+from aqwal.training.train import CHECKPOINT
 
 _OPSET = 17
 _CALIBRATION_WINDOWS = 48
@@ -83,7 +84,7 @@ def export_model(run: Path, model_dir: Path, keep_fp32: bool = False) -> dict[st
         if not keep_fp32:
             (folder / MODEL_FILES["fp32"]).unlink()
         settings = _write_settings(folder, run, config, tagger, figures)
-        write_text(folder / CARD_FILE, _card(settings))
+        write_text(folder / CARD_FILE, render_template("model_card.md.j2", settings))
         _replace(model_dir, folder)
     return figures
 
@@ -143,6 +144,7 @@ def _write_settings(
         "overlap": config.overlap,
         "transitions": {name: getattr(decoder.transitions, name).tolist() for name in ("start", "step", "end")},
         "temperatures": decoder.temperatures.tolist(),
+        "thresholds": decoder.thresholds.tolist(),
         "files": {name: file_sha256(folder / name) for name in names if (folder / name).is_file()},
         "exported": {"aqwal": version("aqwal"), "date": date.today().isoformat(), **figures},
         "training": {
@@ -154,19 +156,6 @@ def _write_settings(
     }
     write_text(folder / SETTINGS_FILE, json.dumps(settings, ensure_ascii=False, indent=1) + "\n")
     return settings
-
-
-def _card(settings: dict[str, Any]) -> str:
-    loader = FileSystemLoader(Path(__file__).parent)
-    environment = Environment(
-        loader=loader,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=False,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template("model_card.md.j2").render(settings)
 
 
 def _replace(target: Path, folder: Path) -> None:

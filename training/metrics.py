@@ -33,7 +33,7 @@ def score(answered: Sequence[Answered], labels: Sequence[str]) -> dict[str, Any]
         a document and layer), `overlap_f1`, `character_f1`, `gold`, `predicted`; `macro_f1` over the
         labels; under `pairs` the F1 of `said_by` and `about` links. All from 0 to 1.
     """
-    pairs = [(_gold(one), as_annotation(one.prediction)) for one in answered]
+    pairs = [(gold_of(one), as_annotation(one.prediction)) for one in answered]
     pages = [Page(one.document.text) for one in answered]
     by_label = {label: _score_label(pages, pairs, label) for label in labels}
     links = {
@@ -61,7 +61,12 @@ def as_annotation(prediction: Prediction) -> Annotation:
     return Annotation("model", tuple(spans), tuple(links))
 
 
-def _gold(one: Answered) -> Annotation:
+def gold_of(one: Answered) -> Annotation:
+    """Return the gold annotation of an answered document.
+
+    Raises:
+        ValueError: If it has none.
+    """
     if one.document.gold is None:
         raise ValueError(f"document {one.document.id} has no annotation with ground_truth to be scored against")
     return one.document.gold

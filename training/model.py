@@ -1,6 +1,6 @@
 """The model: a stock token classifier read as layers of tags, with learned transitions beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,25 +31,42 @@ class SpanTagger(nn.Module):
         labels: The layers.
         tag_set: The tags of each layer.
         learn_transitions: CRF loss if true, else cross entropy.
+        calibration: Temperature and threshold of each label, as `TrainConfig.calibration` has them.
+        hidden_share: Share of the sub-tokens that are hidden from the encoder while it is trained, at random.
+        hidden_id: The sub-token that stands for a hidden one.
     """
 
     def __init__(
-        self, classifier: PreTrainedModel, labels: tuple[str, ...], tag_set: TagSet, learn_transitions: bool
+        self,
+        classifier: PreTrainedModel,
+        labels: tuple[str, ...],
+        tag_set: TagSet,
+        learn_transitions: bool,
+        calibration: Mapping[str, Mapping[str, float]],
+        hidden_share: float = 0.0,
+        hidden_id: int = 0,
     ) -> None:
         super().__init__()
         self.classifier = classifier
         self.labels, self.tag_set = labels, tag_set
+        self.calibration = calibration
+        self.hidden_share, self.hidden_id = hidden_share, hidden_id
         self.chains = LayeredChains(len(labels), tag_set) if learn_transitions else None
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
         """Return the loss summed over the batch's own words; see `collate` for the batch."""
-        logits = self.classifier(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits.float()
+        ids = self._with_hidden(batch["input_ids"]) if self.training and self.hidden_share else batch["input_ids"]
+        logits = self.classifier(input_ids=ids, attention_mask=batch["attention_mask"]).logits.float()
         heads = batch["heads"][..., None].expand(-1, -1, logits.shape[-1])
         scores = logits.gather(1, heads).unflatten(-1, (len(self.labels), len(self.tag_set.tags)))
         if self.chains is None:
             return cross_entropy(scores, batch["tags"])
         loss: Tensor = self.chains(scores, batch["tags"], batch["pieces"])
         return loss
+
+    def _with_hidden(self, ids: Tensor) -> Tensor:
+        """Hide sub-tokens at random, so that no span is known by one word alone."""
+        return torch.where(torch.rand(ids.shape, device=ids.device) < self.hidden_share, self.hidden_id, ids)
 
     @torch.no_grad()
     def emissions(self, page: Page, encoder: WordEncoder) -> NDArray[np.float64]:
@@ -68,13 +85,18 @@ class SpanTagger(nn.Module):
         width = len(self.labels), len(self.tag_set.tags)
         none = Transitions(np.zeros(width), np.zeros((*width, width[1])), np.zeros(width))
         transitions = none if self.chains is None else self.chains.transitions()
-        return SpanDecoder(self.labels, self.tag_set, transitions, np.ones(len(self.labels)))
+        return make_decoder(self.labels, self.tag_set, transitions, self.calibration)
 
     def save(self, folder: Path) -> None:
-        """Save a checkpoint that plain `from_pretrained` loads; layers and transitions go into config.json."""
+        """Save a checkpoint that plain `from_pretrained` loads; what it does not know of goes into config.json."""
         transitions = self.decoder().transitions
         scores = {name: getattr(transitions, name).tolist() for name in ("start", "step", "end")}
-        described: dict[str, Any] = {"labels": list(self.labels), "tags": self.tag_set.name, "transitions": scores}
+        described: dict[str, Any] = {
+            "labels": list(self.labels),
+            "tags": self.tag_set.name,
+            "transitions": scores,
+            "calibration": self.calibration,
+        }
         setattr(self.classifier.config, CONFIG_KEY, described)
         self.classifier.save_pretrained(folder)
 
@@ -97,10 +119,21 @@ class SpanTagger(nn.Module):
         described = getattr(classifier.config, CONFIG_KEY, None)
         if described is None:
             raise FileNotFoundError(f"{folder}/config.json has no {CONFIG_KEY!r} section; this project did not save it")
-        tagger = cls(classifier, tuple(described["labels"]), TagSet(described["tags"]), learn_transitions=True)
+        labels, tag_set = tuple(described["labels"]), TagSet(described["tags"])
+        tagger = cls(classifier, labels, tag_set, learn_transitions=True, calibration=described["calibration"])
         assert tagger.chains is not None, "just asked for"
         tagger.chains.load_state_dict({name: torch.tensor(part) for name, part in described["transitions"].items()})
         return tagger.eval()
+
+
+def make_decoder(
+    labels: tuple[str, ...], tag_set: TagSet, transitions: Transitions, calibration: Mapping[str, Mapping[str, float]]
+) -> SpanDecoder:
+    """Return the decoder of a model; `calibration` as `TrainConfig.calibration` has it."""
+    temperatures, thresholds = (
+        np.array([calibration[label][name] for label in labels]) for name in ("temperature", "threshold")
+    )
+    return SpanDecoder(labels, tag_set, transitions, temperatures, thresholds)
 
 
 def answer_documents(tagger: SpanTagger, encoder: WordEncoder, documents: Sequence[Document]) -> list[Answered]:

@@ -10,8 +10,10 @@ import copy
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import onnx
 import torch
+from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor, nn
 from transformers import PreTrainedModel
@@ -25,6 +27,8 @@ _SHARED_INPUTS = (
     ("intermediate.dense",),
 )
 _SMALLEST = 1e-5
+_LARGEST_INT8 = 127
+_WORD_EMBEDDINGS = "/word_embeddings/Gather"
 _LEAST_FACTOR, _LARGEST_FACTOR = 1e-2, 1e3
 
 
@@ -96,10 +100,12 @@ def _measure(classifier: PreTrainedModel, projections: list[nn.Module], windows:
 
 
 def quantize(source: Path, target: Path) -> None:
-    """Write an ONNX model with its matrix products in int8 per channel, but for the feed-forward's way down.
+    """Write an ONNX model with its matrix products in int8 per channel, and what stays fp32 stored in int8.
 
-    What enters those matrices comes out of the activation function, one unit at a time very large;
-    smoothing does not help there, so they stay fp32.
+    What enters the feed-forward's way down comes out of the activation function, one unit at a time
+    very large; smoothing does not help there, so these products are computed in fp32. Their weights
+    and the embedding table are only stored in int8, with a scale per output unit or per row: they
+    become fp32 again when the session opens, or row by row as they are looked up.
 
     Raises:
         ValueError: If the graph has no matrices by the names that BERT's have.
@@ -115,7 +121,58 @@ def quantize(source: Path, target: Path) -> None:
         weight_type=QuantType.QInt8,
         nodes_to_exclude=down,
     )
+    model = onnx.load(target)
+    for node in [node for node in model.graph.node if node.name in down]:
+        _store_matrix(model.graph, node)
+    for node in [node for node in model.graph.node if node.name.endswith(_WORD_EMBEDDINGS)]:
+        _store_table(model.graph, node)
+    onnx.save(model, target)
 
 
 def _is_way_down(name: str) -> bool:
     return name.endswith("/output/dense/MatMul") and "/attention/" not in name
+
+
+def _store_matrix(graph: onnx.GraphProto, product: onnx.NodeProto) -> None:
+    """Store a product's weights [inputs, outputs] as int8 × scale [outputs]; ONNX Runtime folds them when it loads."""
+    name = product.input[1]
+    small, scale = _round(graph, name, axis=0)
+    whole = f"{name}_whole"
+    nodes = [
+        helper.make_node("Cast", [small], [f"{name}_cast"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", [f"{name}_cast", scale], [whole]),
+    ]
+    _insert_before(graph, product, nodes)
+    product.input[1] = whole
+
+
+def _store_table(graph: onnx.GraphProto, lookup: onnx.NodeProto) -> None:
+    """Store an embedding table [rows, units] as int8 × scale [rows]; only the rows looked up become fp32."""
+    name, ids = lookup.input
+    small, scale = _round(graph, name, axis=1)
+    nodes = [
+        helper.make_node("Gather", [small, ids], [f"{name}_row"]),
+        helper.make_node("Cast", [f"{name}_row"], [f"{name}_cast"], to=TensorProto.FLOAT),
+        helper.make_node("Gather", [scale, ids], [f"{name}_row_scale"]),
+        helper.make_node("Mul", [f"{name}_cast", f"{name}_row_scale"], [lookup.output[0]]),
+    ]
+    _insert_before(graph, lookup, nodes)
+    graph.node.remove(lookup)
+
+
+def _round(graph: onnx.GraphProto, name: str, axis: int) -> tuple[str, str]:
+    """Replace an initializer by int8 and a scale for what lies along an axis; return their names."""
+    tensor = next(one for one in graph.initializer if one.name == name)
+    values = numpy_helper.to_array(tensor)
+    scale = np.maximum(np.abs(values).max(axis=axis, keepdims=True), _SMALLEST) / _LARGEST_INT8
+    rounded = np.rint(values / scale).astype(np.int8)
+    graph.initializer.remove(tensor)
+    names = f"{name}_int8", f"{name}_scale"
+    graph.initializer.extend(map(numpy_helper.from_array, (rounded, scale.astype(np.float32)), names))
+    return names
+
+
+def _insert_before(graph: onnx.GraphProto, node: onnx.NodeProto, nodes: list[onnx.NodeProto]) -> None:
+    place = list(graph.node).index(node)
+    for offset, new in enumerate(nodes):
+        graph.node.insert(place + offset, new)

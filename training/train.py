@@ -5,18 +5,14 @@
 From inside training/: `accelerate launch train.py`. `--config` defaults to configs/arabert.yaml.
 """
 
-import json
 import math
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from functools import partial
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from accelerate import Accelerator
 from accelerate.logging import get_logger
 from accelerate.utils import gather_object, set_seed
@@ -24,6 +20,7 @@ from torch.optim import AdamW
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 from transformers import get_linear_schedule_with_warmup
+from transformers.trainer_pt_utils import LengthGroupedSampler
 
 from aqwal.annotations.atomic import write_text
 from aqwal.annotations.records import AnnotationError, Document
@@ -37,12 +34,11 @@ from aqwal.training.logs import start_logging
 from aqwal.training.metrics import score
 from aqwal.training.model import SpanTagger, answer_documents
 from aqwal.training.offline_encoder import OfflineEncoderError
+from aqwal.training.run_folder import METRICS_FILE, as_json, describe_run
 
-CHECKPOINT, METRICS_FILE = "checkpoint", "metrics.json"
-CONFIG_FILE, DATA_FILE, VERSIONS_FILE = "config.yaml", "data.json", "versions.json"
+CHECKPOINT = "checkpoint"
 # Below this many training documents a development set is too small to choose an epoch by.
 _LEAST_DOCUMENTS_TO_CHOOSE = 40
-_PACKAGES = ("aqwal", "torch", "transformers", "tokenizers", "datasets", "accelerate", "seqeval", "numpy")
 _log = get_logger("aqwal.training.train")
 
 
@@ -74,21 +70,34 @@ def train(config: TrainConfig) -> dict[str, Any]:
     parts = split_documents(files.documents, config.path(config.splits) if config.splits else None)
     _check_choice(config, parts)
     if accelerator.is_main_process:
-        _describe_run(run, config, files.hashes, parts)
+        ids = {part: [document.id for document in parts[part]] for part in PARTS}
+        describe_run(run, config, {"files": files.hashes, "documents": ids})
 
     with accelerator.main_process_first():
         base = resolve_base(config.base, PROJECT_ROOT)
     tokenizer = load_tokenizer(base)
     encoder = WordEncoder(tokenizer, config.max_length, config.overlap)
     tag_set = TagSet(config.tags)
+    classifier = load_model(base, config.labels, tag_set, config.dropout, config.attention_dropout)
     model = SpanTagger(
-        load_model(base, config.labels, tag_set, config.dropout), config.labels, tag_set, config.loss == "crf"
+        classifier,
+        config.labels,
+        tag_set,
+        config.loss == "crf",
+        config.calibration,
+        config.hidden_share,
+        encoder.unknown,
     )
+    if config.freeze_embeddings:
+        classifier.get_input_embeddings().requires_grad_(False)
     windows = encode_documents(parts["train"], encoder, config.labels, tag_set)
     pad_id = model.classifier.config.pad_token_id or 0
-    loader = DataLoader(windows, config.batch_size, shuffle=True, collate_fn=partial(collate, pad_id=pad_id))
+    # Windows of like length share an optimizer step, so that little of it is padding; which ones is random.
+    step_size = config.batch_size * config.gradient_accumulation_steps * accelerator.num_processes
+    sampler = LengthGroupedSampler(step_size, lengths=[len(ids) for ids in windows["input_ids"]])
+    loader = DataLoader(windows, config.batch_size, sampler=sampler, collate_fn=partial(collate, pad_id=pad_id))
 
-    optimizer = AdamW(_parameter_groups(model, config))
+    optimizer = AdamW(_parameter_groups(model, config), fused=True)
     model, optimizer, loader = accelerator.prepare(model, optimizer, loader)
     steps = config.epochs * math.ceil(len(loader) / config.gradient_accumulation_steps)
     schedule = get_linear_schedule_with_warmup(  # type: ignore[no-untyped-call]
@@ -115,7 +124,7 @@ def train(config: TrainConfig) -> dict[str, Any]:
                 accelerator.unwrap_model(model).save(run / CHECKPOINT)
                 tokenizer.save(str(run / CHECKPOINT / TOKENIZER_FILE))
         if accelerator.is_main_process:
-            write_text(run / METRICS_FILE, _json({"epochs": history, "kept": kept}))
+            write_text(run / METRICS_FILE, as_json({"epochs": history, "kept": kept}))
     _log.info("kept epoch %d (%s): %s", kept["epoch"], config.keep, run / CHECKPOINT)
     accelerator.end_training()
     return {"epochs": history, "kept": kept}
@@ -187,6 +196,8 @@ def _parameter_groups(model: SpanTagger, config: TrainConfig) -> list[dict[str, 
     """Return AdamW's groups: encoder, head and transitions with their rates, decay on matrices only."""
     groups: dict[tuple[float, bool], list[torch.nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
         if name.startswith("chains."):
             rate, decays = config.transition_rate, False
         else:
@@ -214,25 +225,12 @@ def _is_best(history: list[dict[str, Any]]) -> bool:
     return bool(scores[-1] > max(scores[:-1], default=-1.0))
 
 
-def _describe_run(run: Path, config: TrainConfig, hashes: dict[str, str], parts: dict[str, list[Document]]) -> None:
-    """Write what the run is made of before it starts."""
-    write_text(run / CONFIG_FILE, yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
-    ids = {part: [document.id for document in parts[part]] for part in PARTS}
-    write_text(run / DATA_FILE, _json({"files": hashes, "documents": ids}))
-    versions = {name: version(name) for name in _PACKAGES}
-    write_text(run / VERSIONS_FILE, _json({"python": sys.version.split()[0], **versions}))
-
-
 def _flat(scores: dict[str, Any]) -> dict[str, float]:
     """Return exact F1 per label and macro, named for TensorBoard."""
     if not scores:
         return {}
     named = {f"development/{label}_f1": row["f1"] for label, row in scores["labels"].items()}
     return {**named, "development/macro_f1": scores["macro_f1"]}
-
-
-def _json(content: Any) -> str:
-    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
 
 
 if __name__ == "__main__":

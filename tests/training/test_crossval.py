@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from aqwal.training import crossval
+from aqwal.annotations.curation.plan import read_plan
+from aqwal.training import crossval, trial
 from aqwal.training.crossval import CrossValidationConfig, cross_validate, markdown_table
+from aqwal.training.data import load_documents
 
 FOLDS = (("002_35a5180d63e7b702",), ("004_1c209e6ac6ae10d1",))
 
@@ -32,7 +34,11 @@ def test_folds_are_held_out_and_a_stopped_run_goes_on(
     config: CrossValidationConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     result = cross_validate(config)
+    assert result["folds"] == [list(fold) for fold in FOLDS]
     assert result["seeds"]["1"]["labels"]["QUOTE"]["gold"] == 9 + 22
+    assert sum(one["documents"] for one in result["slices"]["words"].values()) == 2
+    for field in ("temperatures", "thresholds"):
+        assert list(result["calibration"][field]) == list(config.labels)
     for seed in config.seeds:
         for number, fold in enumerate(FOLDS):
             run = tmp_path / "crossval" / f"seed-{seed}" / f"fold-{number}"
@@ -43,9 +49,9 @@ def test_folds_are_held_out_and_a_stopped_run_goes_on(
             assert not (run / "checkpoint").exists()
 
     trained: list[str] = []
-    train = crossval.train
-    monkeypatch.setattr(crossval, "train", lambda one: trained.append(one.output_dir) or train(one))
-    (tmp_path / "crossval" / "seed-2" / "fold-1" / "answers.json").unlink()
+    train = trial.train
+    monkeypatch.setattr(trial, "train", lambda one: trained.append(one.output_dir) or train(one))
+    (tmp_path / "crossval" / "seed-2" / "fold-1" / "scores.npz").unlink()
     again = cross_validate(config)
     assert [Path(name).parts[-2:] for name in trained] == [("seed-2", "fold-1")]
     assert again == result
@@ -63,6 +69,23 @@ def test_the_table_has_mean_and_spread():
 def test_folds_that_miss_a_document_are_refused(config: CrossValidationConfig):
     with pytest.raises(ValueError, match="each of the 2 documents once"):
         cross_validate(config.model_copy(update={"folds": (FOLDS[0], FOLDS[0])}))
+
+
+def test_folds_are_given_in_one_way(config: CrossValidationConfig):
+    fields = config.model_dump()
+    for changes in ({"fold_count": 2}, {"folds": None}, {"folds": FOLDS[:1]}):
+        with pytest.raises(ValueError, match="folds"):
+            CrossValidationConfig(**{**fields, **changes})
+    counted = CrossValidationConfig(**{**fields, "folds": None, "fold_count": 2})
+    documents = load_documents(config.documents, config.path("")).documents
+    assert sorted(len(fold) for fold in counted.deal(documents)) == [1, 1]
+
+
+def test_the_corpus_is_sliced_by_its_plan():
+    config = crossval.parse_config(
+        ["--config", "configs/crossval-corpus.yaml"], crossval.DEFAULT_CONFIG, CrossValidationConfig
+    )
+    assert read_plan(config.path(config.plan)).articles
 
 
 def test_the_seeds_fold_keeps_the_two_accounts_of_one_event_together():

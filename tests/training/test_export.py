@@ -30,7 +30,7 @@ def test_the_folder_explains_itself(tiny_model: Path):
         "tokenizer.json",
     ]
     settings = json.loads((tiny_model / "aqwal.json").read_text())
-    assert (settings["format"], settings["scheme"], settings["tags"]) == (1, "aqwal-1", "bioes")
+    assert (settings["format"], settings["scheme"], settings["tags"]) == (2, "aqwal-1", "bioes")
     assert settings["labels"] == ["SPEAKER", "QUOTE", "TOPIC"]
     assert settings["training"]["data"]["documents"]["train"] == ["002_35a5180d63e7b702"]
     assert settings["exported"]["largest_logit_difference"] <= gate.ABSOLUTE_TOLERANCE

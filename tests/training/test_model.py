@@ -22,7 +22,9 @@ LABELS = ("SPEAKER", "QUOTE", "TOPIC")
 def tagger(tiny_base: Path) -> SpanTagger:
     torch.manual_seed(5)
     tag_set = TagSet("bio")
-    tagger = SpanTagger(load_model(str(tiny_base), LABELS, tag_set, dropout=0.0), LABELS, tag_set, True).eval()
+    calibration = {label: {"temperature": 1.0, "threshold": 0.25} for label in LABELS}
+    classifier = load_model(str(tiny_base), LABELS, tag_set, dropout=0.0)
+    tagger = SpanTagger(classifier, LABELS, tag_set, True, calibration).eval()
     for parameter in tagger.chains.parameters():
         torch.nn.init.normal_(parameter)
     return tagger

@@ -1,0 +1,183 @@
+"""Measure what the model is worth, and write it down: docs/accuracy.md with its figures and pictures.
+
+    python -m aqwal.training.accuracy --config configs/accuracy.yaml [--stages corpus,report]
+
+Stages: `corpus` trains on the corpus alone, exports, and answers the seeds; `curve` trains on
+samples of the corpus; `crossval` cross-validates over it; `report` writes. Each keeps what it did in
+the run folder and goes on after a stop. The report says of a stage that was not run that it is missing.
+"""
+
+import json
+import logging
+import sys
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from aqwal.annotations.atomic import write_text
+from aqwal.annotations.records import Document
+from aqwal.training.accuracy_figures import Material, gather_figures
+from aqwal.training.config import PROJECT_ROOT, Count, TrainConfig, parse_config
+from aqwal.training.crossval import CrossValidationConfig, cross_validate
+from aqwal.training.data import load_documents
+from aqwal.training.gate import ExportError
+from aqwal.training.learning_curve import CURVE_FILE, run_curve
+from aqwal.training.logs import start_logging
+from aqwal.training.run_folder import as_json
+from aqwal.training.served import answer_as_served
+from aqwal.training.templates import render_template
+from aqwal.training.trial import TRIAL_ERRORS, Trial, documents_of
+
+DEFAULT_CONFIG = PROJECT_ROOT / "configs" / "accuracy.yaml"
+STAGES = ("corpus", "curve", "crossval", "report")
+SEEDS_SET = "seeds, real news"
+TEMPLATE = "accuracy.md.j2"
+_EDGE_WORDS = 7
+_log = logging.getLogger("aqwal.training.accuracy")
+
+
+class AccuracyConfig(BaseModel):
+    """What is measured, and where it is written."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    train: str = Field(description="YAML file of the training run on the corpus alone.")
+    crossval: str = Field(description="YAML file of the cross-validation over the same documents.")
+    gold: list[str] = Field(
+        min_length=1, description="Annotated real news that no run trains on; glob patterns allowed."
+    )
+    sizes: tuple[Count, ...] = Field(
+        min_length=1, description="Learning curve: articles to train on, each its training."
+    )
+    seeds: tuple[int, ...] = Field(min_length=1, description="Learning curve: random seeds of each training.")
+    output_dir: str = Field(description="Folder of the learning curve's trials; the others have their own.")
+    docs_dir: str = Field("docs", description="Folder of accuracy.md, accuracy.json, accuracy-notes.md and images/.")
+    stages: str = Field(",".join(STAGES), description=f"What to do, of {','.join(STAGES)}, with commas.")
+
+    @field_validator("stages")
+    @classmethod
+    def _stages_exist(cls, stages: str) -> str:
+        if unknown := sorted(set(stages.split(",")) - set(STAGES)):
+            raise ValueError(f"unknown stages {unknown}; there are {', '.join(STAGES)}")
+        return stages
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure and report from the command line."""
+    start_logging()
+    config = parse_config(arguments, DEFAULT_CONFIG, AccuracyConfig, "Measure the model's accuracy and report it.")
+    try:
+        Accuracy(config).run()
+    except (*TRIAL_ERRORS, ExportError, ModuleNotFoundError) as error:
+        sys.exit(f"accuracy: {error}")
+
+
+class Accuracy:
+    """The stages, each on what the configuration names.
+
+    Args:
+        config: What is measured.
+    """
+
+    def __init__(self, config: AccuracyConfig) -> None:
+        self._config = config
+        self._folder, self._docs = (
+            PROJECT_ROOT / Path(name).expanduser() for name in (config.output_dir, config.docs_dir)
+        )
+        self._train = parse_config(["--config", config.train], DEFAULT_CONFIG, TrainConfig)
+        self._crossval = parse_config(["--config", config.crossval], DEFAULT_CONFIG, CrossValidationConfig)
+
+    def run(self) -> None:
+        """Do the stages that were asked for, in their order.
+
+        Raises:
+            ModuleNotFoundError: If there is to be a report and what draws its pictures is not installed.
+        """
+        asked = self._config.stages.split(",")
+        if "report" in asked:
+            # Hours of training must not end in a missing package.
+            load_pictures()
+        for stage in (stage for stage in STAGES if stage in asked):
+            _log.info("stage %s", stage)
+            getattr(self, stage)()
+
+    @cached_property
+    def _seeds(self) -> list[Document]:
+        return load_documents(self._config.gold, PROJECT_ROOT).documents
+
+    def corpus(self) -> None:
+        """Train on the corpus alone, unless its run folder has that already; export, answer the seeds as served."""
+        trial = Trial(self._train)
+        trial.adopt()
+        answer_as_served(trial, self._seeds)
+
+    def curve(self) -> None:
+        """Train on samples of the corpus."""
+        config = self._config
+        run_curve(self._train, self._folder / "curve", config.sizes, config.seeds, {SEEDS_SET: self._seeds})
+
+    def crossval(self) -> None:
+        """Cross-validate over the corpus."""
+        cross_validate(self._crossval)
+
+    def report(self) -> None:
+        """Write figures, pictures and text."""
+        corpus = documents_of(self._train)["train"]
+        curve = self._folder / "curve" / CURVE_FILE
+        points = json.loads(curve.read_text(encoding="utf-8")) if curve.is_file() else None
+        figures = gather_figures(Material(Trial(self._train), corpus, self._seeds, self._crossval, points))
+        draw_pictures(figures, self._docs / "images")
+        notes = self._docs / "accuracy-notes.md"
+        text = render_report(figures, notes.read_text(encoding="utf-8") if notes.is_file() else None)
+        write_text(self._docs / "accuracy.json", as_json(figures))
+        write_text(self._docs / "accuracy.md", text)
+        _log.info("%s is written", self._docs / "accuracy.md")
+
+
+def load_pictures() -> Any:
+    """Return the module that draws.
+
+    Raises:
+        ModuleNotFoundError: If matplotlib is not installed; the message names the extra that brings it.
+    """
+    try:
+        import matplotlib  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError("the pictures need matplotlib: pip install 'aqwal[reports]'") from error
+    from aqwal.training import pictures
+
+    return pictures
+
+
+def draw_pictures(figures: dict[str, Any], folder: Path) -> None:
+    """Draw the pictures of the stages that were run."""
+    pictures = load_pictures()
+    if figures["curve"]:
+        pictures.draw_curve(figures["curve"], folder / "learning-curve.png")
+    if figures["crossval"]:
+        pictures.draw_slices(figures["crossval"]["slices"], folder / "accuracy-slices.png")
+        pictures.draw_reliability(figures["crossval"]["calibration"]["reliability"], folder / "reliability.png")
+
+
+def render_report(figures: dict[str, Any], notes: str | None) -> str:
+    """Return the report in Markdown.
+
+    Args:
+        figures: As `gather_figures` returns them.
+        notes: A section written by hand, taken over as it is.
+    """
+    return render_template(TEMPLATE, {**figures, "notes": notes, "in_cell": in_cell})
+
+
+def in_cell(text: str) -> str:
+    """Return a text for a cell of a table: on one line, of a long one its first and last words."""
+    words = text.replace("|", "\\|").split()
+    if len(words) > 2 * _EDGE_WORDS:
+        words = [*words[:_EDGE_WORDS], "[…]", *words[-_EDGE_WORDS:]]
+    return " ".join(words)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,179 @@
+"""Calibration: the temperature and the threshold of each label, from answers on documents not trained on.
+
+A trained model is surer of itself than it is right. Each layer's scores are divided by the
+temperature under which the gold tags are most likely (Guo et al. 2017); then the threshold from
+which a span is answered is the one with the best exact F1. Chosen on the documents that they are
+scored on, the two flatter a little, the less the more documents there are.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from aqwal.annotations.page import Page
+from aqwal.annotations.records import Document, Span
+from aqwal.annotations.scheme import QUOTE
+from aqwal.annotations.scoring import exact_score, total
+from aqwal.serving.candidates import Candidate, choose, find_candidates
+from aqwal.serving.decoding import Transitions, posterior
+from aqwal.serving.links import link_quotes
+from aqwal.serving.tags import TagSet
+from aqwal.training.chains import LayeredChains
+from aqwal.training.data import gold_tags
+from aqwal.training.metrics import Answered, gold_of
+from aqwal.training.tag_scores import TagScores
+
+TEMPERATURES: tuple[float, ...] = tuple(np.geomspace(0.5, 5.0, 36).round(2).tolist())
+THRESHOLDS: tuple[float, ...] = tuple(np.arange(0.05, 0.61, 0.025).round(3).tolist())
+# Blocks of like length side by side, so that few steps are spent on padding.
+_BLOCKS_AT_ONCE = 64
+
+Scored = tuple[Sequence[Answered], TagScores]
+
+
+@dataclass(frozen=True)
+class Layers:
+    """The layers that a model's tag scores have."""
+
+    labels: tuple[str, ...]
+    tag_set: TagSet
+
+    def legal(self) -> Transitions:
+        """Return transitions that forbid what the tag set forbids."""
+        return Transitions.legal(len(self.labels), self.tag_set)
+
+
+def calibrate(scored: Iterable[Scored], layers: Layers) -> dict[str, dict[str, float]]:
+    """Choose temperatures and thresholds.
+
+    Args:
+        scored: For each model, answers on documents that it did not see, and its tag scores of them.
+        layers: The layers of all these models.
+
+    Returns:
+        `temperatures` and `thresholds` of the labels, as fields of a training configuration.
+    """
+    models = list(scored)
+    temperatures = fit_temperatures(models, layers)
+    return {"temperatures": temperatures, "thresholds": fit_thresholds(models, layers, temperatures)}
+
+
+def fit_temperatures(scored: Sequence[Scored], layers: Layers) -> dict[str, float]:
+    """Return the temperature of each label under which its gold tags are most likely."""
+    stretches = [_Stretch.of([one.document for one in answered], scores, layers) for answered, scores in scored]
+    losses = [sum(one.losses(temperature) for one in stretches) for temperature in TEMPERATURES]
+    best = np.argmin(np.array(losses), axis=0)
+    return {label: TEMPERATURES[index] for label, index in zip(layers.labels, best, strict=True)}
+
+
+@dataclass(frozen=True)
+class _Stretch:
+    """The documents of one model put one after another; tensors as `LayeredChains` takes them."""
+
+    scores: Tensor
+    tags: Tensor
+    pieces: tuple[Tensor, ...]
+    transitions: Transitions
+    layers: Layers
+
+    @classmethod
+    def of(cls, documents: Sequence[Document], scores: TagScores, layers: Layers) -> "_Stretch":
+        pages = [Page(document.text) for document in documents]
+        tags = [
+            gold_tags(document, page, layers.labels, layers.tag_set)
+            for document, page in zip(documents, pages, strict=True)
+        ]
+        emissions = np.concatenate([scores.of(document) for document in documents])
+        pieces = _pieces(pages)
+        return cls(torch.from_numpy(emissions)[None], torch.cat(tags)[None], pieces, scores.transitions, layers)
+
+    def losses(self, temperature: float) -> NDArray[np.float64]:
+        """Return the negative log likelihood of the gold tags of each layer, [layers]."""
+        chains = LayeredChains(len(self.layers.labels), self.layers.tag_set).double()
+        scaled = {name: getattr(self.transitions, name) / temperature for name in ("start", "step", "end")}
+        chains.load_state_dict({name: torch.from_numpy(part) for name, part in scaled.items()})
+        with torch.no_grad():
+            parts = [chains.losses(self.scores / temperature, self.tags, pieces).sum(dim=0) for pieces in self.pieces]
+        return np.asarray(torch.stack(parts).sum(dim=0).numpy())
+
+
+def _pieces(pages: Sequence[Page]) -> tuple[Tensor, ...]:
+    """Return the blocks of all pages as pieces of one window, some at once, by length."""
+    blocks: list[tuple[int, int]] = []
+    offset = 0
+    for page in pages:
+        blocks += [(offset + first, offset + stop) for first, stop in page.blocks if stop > first]
+        offset += len(page.words)
+    blocks.sort(key=lambda block: block[1] - block[0])
+    pieces = torch.tensor([(0, first, stop, 1, 1) for first, stop in blocks])
+    return tuple(pieces[first : first + _BLOCKS_AT_ONCE] for first in range(0, len(blocks), _BLOCKS_AT_ONCE))
+
+
+def fit_thresholds(scored: Sequence[Scored], layers: Layers, temperatures: Mapping[str, float]) -> dict[str, float]:
+    """Return the threshold of each label with the best exact F1 of its spans in the answer.
+
+    QUOTE is chosen first, as SPEAKERs and TOPICs of no QUOTE are left out of an answer; on each
+    other no label depends.
+    """
+    choices = [_Choices.of(one, scores, layers, temperatures) for answered, scores in scored for one in answered]
+    thresholds: dict[str, float] = {}
+    for label in sorted(layers.labels, key=lambda label: label != QUOTE):
+        found = [_f1(choices, label, {**thresholds, label: threshold}) for threshold in THRESHOLDS]
+        thresholds[label] = middle_of_best(THRESHOLDS, found)
+    return {label: thresholds[label] for label in layers.labels}
+
+
+def middle_of_best(values: Sequence[float], scores: Sequence[float]) -> float:
+    """Return the value with the best score, of several equally good ones the middle one."""
+    best = [value for value, score in zip(values, scores, strict=True) if score == max(scores)]
+    return best[len(best) // 2]
+
+
+@dataclass(frozen=True)
+class _Choices:
+    """The spans that a document may be answered with, before thresholds choose among them."""
+
+    page: Page
+    gold: Mapping[str, list[Span]]
+    candidates: Mapping[str, list[Candidate]]
+
+    @classmethod
+    def of(cls, one: Answered, scores: TagScores, layers: Layers, temperatures: Mapping[str, float]) -> "_Choices":
+        page = Page(one.document.text)
+        by_layer = np.array([temperatures[label] for label in layers.labels])
+        transitions = scores.transitions / by_layer + layers.legal()
+        chances = posterior(scores.of(one.document) / by_layer[None, :, None], page.blocks, transitions)
+        candidates = {
+            label: find_candidates(page, chances, layer, label, layers.tag_set) if page.words else []
+            for layer, label in enumerate(layers.labels)
+        }
+        return cls(page, {label: gold_of(one).of_label(label) for label in layers.labels}, candidates)
+
+    def answer(self, label: str, thresholds: Mapping[str, float]) -> list[Span]:
+        """Return the spans of a label that would be answered; the others' thresholds only matter for QUOTE."""
+        spans = self._chosen(label, thresholds[label])
+        if label == QUOTE:
+            return spans
+        quotes = self._chosen(QUOTE, thresholds[QUOTE]) if QUOTE in thresholds else []
+        linked = {link.target for link in link_quotes(self.page, [*quotes, *spans])}
+        return [span for span in spans if span in linked]
+
+    def _chosen(self, label: str, threshold: float) -> list[Span]:
+        return [Span(start, end, label) for start, end, _ in choose(self.candidates[label], threshold)]
+
+
+def _f1(choices: Iterable[_Choices], label: str, thresholds: Mapping[str, float]) -> float:
+    return total(exact_score(one.gold[label], one.answer(label, thresholds)) for one in choices).f1
+
+
+def as_yaml(calibration: Mapping[str, Any]) -> str:
+    """Return temperatures and thresholds as lines for a training configuration."""
+    return "\n".join(
+        f"{field}: {{{', '.join(f'{label}: {value}' for label, value in calibration[field].items())}}}"
+        for field in ("temperatures", "thresholds")
+    )

@@ -1,0 +1,33 @@
+"""The run folder: what a run is made of, written before it starts."""
+
+import json
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+
+from aqwal.annotations.atomic import write_text
+
+CONFIG_FILE, DATA_FILE, VERSIONS_FILE, METRICS_FILE = "config.yaml", "data.json", "versions.json", "metrics.json"
+_PACKAGES = ("aqwal", "torch", "transformers", "tokenizers", "datasets", "accelerate", "seqeval", "numpy")
+
+
+def describe_run(run: Path, config: BaseModel, data: dict[str, Any]) -> None:
+    """Write the resolved configuration, what the data is, and the versions of what computes."""
+    write_config(run, config)
+    write_text(run / DATA_FILE, as_json(data))
+    versions = {name: version(name) for name in _PACKAGES}
+    write_text(run / VERSIONS_FILE, as_json({"python": sys.version.split()[0], **versions}))
+
+
+def write_config(run: Path, config: BaseModel) -> None:
+    """Write the resolved configuration."""
+    write_text(run / CONFIG_FILE, yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
+
+
+def as_json(content: Any) -> str:
+    """Return content as the JSON text of a run folder's files."""
+    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"

@@ -1,0 +1,198 @@
+"""A trial: one training run and what it answers on documents that it did not see, kept on disk.
+
+What was done before is not done again, so a series of trials that was stopped goes on where it was:
+a trial that is trained is not trained again, and one whose tag scores are there needs no checkpoint.
+Temperatures and thresholds may change between two looks at a trial; they decide no training.
+"""
+
+import hashlib
+import json
+import logging
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from accelerate import PartialState
+from tokenizers import Tokenizer
+
+from aqwal.annotations.atomic import write_text
+from aqwal.annotations.page import Page
+from aqwal.annotations.records import Document
+from aqwal.serving.encoding import WordEncoder
+from aqwal.serving.model_folder import TOKENIZER_FILE
+from aqwal.serving.tags import TagSet
+from aqwal.training.answers import write_answers
+from aqwal.training.bases import BaseEncoderError
+from aqwal.training.config import PROJECT_ROOT, TrainConfig
+from aqwal.training.data import load_documents, split_documents
+from aqwal.training.metrics import Answered
+from aqwal.training.model import CONFIG_KEY, SpanTagger, make_decoder
+from aqwal.training.offline_encoder import OfflineEncoderError
+from aqwal.training.run_folder import CONFIG_FILE, DATA_FILE, METRICS_FILE, as_json, write_config
+from aqwal.training.tag_scores import TagScores
+from aqwal.training.train import CHECKPOINT, train
+
+ANSWERS_FILE, SCORES_FILE, TRIAL_FILE, SPLITS_FILE = "answers.json", "scores.npz", "trial.json", "splits.json"
+# What a trial raises for reasons that a person can mend.
+TRIAL_ERRORS = (BaseEncoderError, OfflineEncoderError, FileNotFoundError, ValueError)
+# `documents` and `splits` say where the training documents are; the origin has what they are.
+_FREE_FIELDS = {"documents", "splits", "output_dir", "temperatures", "thresholds"}
+_log = logging.getLogger("aqwal.training.trial")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a trial gave: answers on documents with gold, the tag scores behind them, seconds of training."""
+
+    answered: list[Answered]
+    tag_scores: TagScores
+    seconds: float
+
+
+class Trial:
+    """A training run whose `output_dir` is the trial's own folder.
+
+    Args:
+        config: The training run.
+
+    Raises:
+        ValueError: If the folder holds a trial of other documents or with another configuration.
+    """
+
+    def __init__(self, config: TrainConfig) -> None:
+        self.config, self.folder = config, config.path(config.output_dir)
+        self._origin = _origin(config)
+        before = self._record()
+        if before is not None:
+            _compare(self.folder, before["origin"], self._origin)
+
+    def checkpoint(self) -> Path:
+        """Return the folder of the weights, trained unless they are there."""
+        folder = self.folder / CHECKPOINT
+        if self._record() is None or not folder.is_dir():
+            _log.info("training %s", self.folder)
+            # Whatever an earlier training left must not pass for what this one gives.
+            for name in (TRIAL_FILE, SCORES_FILE, ANSWERS_FILE):
+                (self.folder / name).unlink(missing_ok=True)
+            begun = time.perf_counter()
+            train(self.config)
+            record = {"seconds": round(time.perf_counter() - begun, 1), "origin": self._origin}
+            write_text(self.folder / TRIAL_FILE, as_json(record))
+        self._recalibrate(folder / "config.json")
+        return folder
+
+    def adopt(self) -> None:
+        """Take the folder over if `train.py` has filled it.
+
+        Raises:
+            ValueError: If it did so with other files or another configuration.
+        """
+        names = (CONFIG_FILE, DATA_FILE, METRICS_FILE, f"{CHECKPOINT}/config.json")
+        if self._record() is not None or not all((self.folder / name).is_file() for name in names):
+            return
+        texts = {name: (self.folder / name).read_text(encoding="utf-8") for name in names}
+        config, metrics = TrainConfig(**yaml.safe_load(texts[CONFIG_FILE])), json.loads(texts[METRICS_FILE])
+        if len(metrics["epochs"]) < config.epochs:
+            return
+        files = {"files": load_documents(self.config.documents, PROJECT_ROOT).hashes}
+        before = {**_origin(config), "files": json.loads(texts[DATA_FILE])["files"]}
+        _compare(self.folder, before, {**self._origin, **files})
+        _log.info("%s is trained already", self.folder)
+        write_text(self.folder / TRIAL_FILE, as_json({"seconds": 0.0, "origin": self._origin}))
+
+    def run(self, documents: Sequence[Document], keep_checkpoint: bool = False) -> Outcome:
+        """Answer documents, training first if that was not done before.
+
+        Args:
+            documents: With gold; the training run must not have seen them.
+            keep_checkpoint: Leave the weights in the folder.
+        """
+        scores = self._scores(documents)
+        answered = answer_all(self.config, scores, documents)
+        write_answers(self.folder / ANSWERS_FILE, answered)
+        if not keep_checkpoint:
+            self.discard_checkpoint()
+        record = self._record()
+        assert record is not None, "the scores come from a trained model"
+        return Outcome(answered, scores, record["seconds"])
+
+    def discard_checkpoint(self) -> None:
+        """Remove the weights; the scores stay."""
+        shutil.rmtree(self.folder / CHECKPOINT, ignore_errors=True)
+
+    def _recalibrate(self, config_file: Path) -> None:
+        """Bring the run folder up to the configuration's temperatures and thresholds, which decided no training."""
+        described = json.loads(config_file.read_text(encoding="utf-8"))
+        described[CONFIG_KEY]["calibration"] = self.config.calibration
+        write_text(config_file, as_json(described))
+        write_config(self.folder, self.config)
+
+    def _record(self) -> dict[str, Any] | None:
+        """Return what is known of the training that was done, if it came to its end."""
+        path = self.folder / TRIAL_FILE
+        if not path.is_file():
+            return None
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return record
+
+    def _scores(self, documents: Sequence[Document]) -> TagScores:
+        path = self.folder / SCORES_FILE
+        stored = TagScores.load(path) if self._record() is not None and path.is_file() else None
+        if stored is None or not stored.covers(documents):
+            stored = self._score(documents)
+            stored.save(path)
+        return stored
+
+    def _score(self, documents: Sequence[Document]) -> TagScores:
+        folder = self.checkpoint()
+        tagger = SpanTagger.load(folder).to(PartialState().device)
+        tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
+        encoder = WordEncoder(tokenizer, self.config.max_length, self.config.overlap)
+        by_text = {document.sha256: tagger.emissions(Page(document.text), encoder) for document in documents}
+        return TagScores(tagger.decoder().transitions, by_text)
+
+
+def answer_all(config: TrainConfig, scores: TagScores, documents: Sequence[Document]) -> list[Answered]:
+    """Decode the tag scores of documents with a configuration's temperatures and thresholds."""
+    decoder = make_decoder(config.labels, TagSet(config.tags), scores.transitions, config.calibration)
+    return [
+        Answered(document, decoder.decode(Page(document.text), scores.of(document), document.id))
+        for document in documents
+    ]
+
+
+def documents_of(config: TrainConfig) -> dict[str, list[Document]]:
+    """Return the documents of each part of a training run."""
+    return split_documents(_documents(tuple(config.documents)), config.path(config.splits) if config.splits else None)
+
+
+def _origin(config: TrainConfig) -> dict[str, Any]:
+    """Return all that decides a training, as plain data."""
+    parts = documents_of(config)
+    hashes = {f"{part} documents": _hash(parts[part]) for part in ("train", "development")}
+    return {**config.model_dump(mode="json", exclude=_FREE_FIELDS), **hashes}
+
+
+# A series reads the same files again and again.
+@lru_cache(maxsize=4)
+def _documents(patterns: tuple[str, ...]) -> tuple[Document, ...]:
+    return tuple(load_documents(patterns, PROJECT_ROOT).documents)
+
+
+def _hash(documents: Sequence[Document]) -> str:
+    content = repr([(document.id, document.sha256, document.gold) for document in documents])
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _compare(folder: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
+    differing = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
+    if differing:
+        raise ValueError(
+            f"{folder} has a trial with another {', '.join(differing)}; go on with what it had, remove it, or give "
+            "another output_dir"
+        )
