@@ -61,7 +61,7 @@ def test_the_python_example_runs(
     root: Path, readme: str, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ):
     (example,) = _blocks(readme, "python")
-    shutil.copytree(tiny_model, tmp_path / "models" / "quickstart")
+    shutil.copytree(tiny_model, tmp_path / "models" / "release")
     shutil.copy(root / "seeds" / "002_35a5180d63e7b702.txt", tmp_path / "article.txt")
     monkeypatch.chdir(tmp_path)
     exec(compile(example, "README.md", "exec"), {})

@@ -21,9 +21,10 @@ from aqwal.training.metrics import Answered, as_annotation, score
 from aqwal.training.model import SpanTagger
 
 # Tolerances of fp32 logits between torch and ONNX Runtime, and the least F1 of int8 spans against
-# fp32 spans over all the run's documents.
+# fp32 spans over the documents compared. A model trained for minutes wavers between ends of nearly
+# the same probability, so that one span in forty flips; a faulty quantisation flips many more.
 ABSOLUTE_TOLERANCE, RELATIVE_TOLERANCE = 1e-4, 1e-3
-LEAST_INT8_AGREEMENT = 0.97
+LEAST_INT8_AGREEMENT = 0.95
 # Of each part, documents at even distances: more would tell little more and take an hour.
 MOST_DOCUMENTS = 100
 _log = logging.getLogger("aqwal.training.gate")
