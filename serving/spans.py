@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from aqwal.annotations.page import Page
 from aqwal.annotations.records import Link, Span
 from aqwal.annotations.scheme import ABOUT, QUOTE, SAID_BY, SPEAKER, TOPIC, kind_of
-from aqwal.serving.candidates import choose, find_candidates
+from aqwal.serving.candidates import Candidate, choose, find_candidates
 from aqwal.serving.decoding import Scores, Transitions, posterior
 from aqwal.serving.links import link_quotes
 from aqwal.serving.prediction import PredictedSpan, Prediction, Quote
@@ -49,19 +49,29 @@ class SpanDecoder:
             emissions: Tag scores of its words (logits), [words, labels, tags].
             document_id: Carried over into the answer.
         """
-        found = self._spans(page, emissions) if len(page.words) else []
+        found = self._spans(page, emissions)
         links = link_quotes(page, [_as_span(span) for span in found])
         spans = _without_strays(found, links)
         return Prediction(page.text, tuple(spans), tuple(_quotes(page, spans, links)), document_id)
 
-    def _spans(self, page: Page, emissions: Scores) -> list[PredictedSpan]:
+    def candidates(self, page: Page, emissions: Scores) -> dict[str, list[Candidate]]:
+        """Return the spans of each label that a document may be answered with; arguments as for `decode`."""
+        if not page.words:
+            return {label: [] for label in self.labels}
         tempered = emissions / self.temperatures[None, :, None]
         chances = posterior(tempered, page.blocks, self.transitions / self.temperatures + self._legal)
-        found: list[PredictedSpan] = []
-        for layer, label in enumerate(self.labels):
-            candidates = find_candidates(page, chances, layer, label, self.tag_set)
-            for start, end, score in choose(candidates, float(self.thresholds[layer])):
-                found.append(PredictedSpan(label, start, end, page.text[start:end], round(score, _SCORE_DIGITS)))
+        return {
+            label: find_candidates(page, chances, layer, label, self.tag_set) for layer, label in enumerate(self.labels)
+        }
+
+    def _spans(self, page: Page, emissions: Scores) -> list[PredictedSpan]:
+        found = [
+            PredictedSpan(label, start, end, page.text[start:end], round(score, _SCORE_DIGITS))
+            for threshold, (label, candidates) in zip(
+                self.thresholds, self.candidates(page, emissions).items(), strict=True
+            )
+            for start, end, score in choose(candidates, float(threshold))
+        ]
         return sorted(found, key=lambda span: (span.start, span.end, span.label))
 
 

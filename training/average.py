@@ -6,6 +6,7 @@ Runs can be averaged that started from one base with the same random seed's head
 documents, order and rates. The result is a run folder like theirs, ready for export.
 """
 
+import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ import yaml
 from aqwal.annotations.atomic import write_text
 from aqwal.serving.model_folder import TOKENIZER_FILE, file_sha256
 from aqwal.training.model import SpanTagger
-from aqwal.training.run_folder import CONFIG_FILE, DATA_FILE, METRICS_FILE, VERSIONS_FILE, as_json
+from aqwal.training.run_folder import CONFIG_FILE, DATA_FILE, METRICS_FILE, VERSIONS_FILE, as_json, check_finished
 from aqwal.training.train import CHECKPOINT
 
 # What two runs must have in common for their weights to lie in one place.
@@ -45,7 +46,7 @@ def average_runs(runs: Sequence[Path], output: Path) -> None:
     shutil.copyfile(runs[0] / CHECKPOINT / TOKENIZER_FILE, output / CHECKPOINT / TOKENIZER_FILE)
     for name in (CONFIG_FILE, DATA_FILE, VERSIONS_FILE):
         shutil.copyfile(runs[0] / name, output / name)
-    metrics = yaml.safe_load((runs[0] / METRICS_FILE).read_text(encoding="utf-8"))
+    metrics = json.loads((runs[0] / METRICS_FILE).read_text(encoding="utf-8"))
     metrics["kept"]["averaged"] = [run.name for run in runs]
     write_text(output / METRICS_FILE, as_json(metrics))
 
@@ -55,9 +56,7 @@ def _check_alike(runs: Sequence[Path]) -> None:
         raise ValueError(f"an average needs two runs or more, got {len(runs)}")
     described = []
     for run in runs:
-        for name in (CONFIG_FILE, METRICS_FILE, f"{CHECKPOINT}/{TOKENIZER_FILE}"):
-            if not (run / name).is_file():
-                raise FileNotFoundError(f"{run / name} is missing; is {run} the folder of a finished run?")
+        check_finished(run, (CONFIG_FILE, METRICS_FILE, f"{CHECKPOINT}/{TOKENIZER_FILE}"))
         config = yaml.safe_load((run / CONFIG_FILE).read_text(encoding="utf-8"))
         tokenizer = file_sha256(run / CHECKPOINT / TOKENIZER_FILE)
         described.append({**{name: config[name] for name in _ALIKE}, "tokenizer": tokenizer})

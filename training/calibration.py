@@ -19,13 +19,14 @@ from aqwal.annotations.page import Page
 from aqwal.annotations.records import Document, Span
 from aqwal.annotations.scheme import QUOTE
 from aqwal.annotations.scoring import exact_score, total
-from aqwal.serving.candidates import Candidate, choose, find_candidates
-from aqwal.serving.decoding import Transitions, posterior
+from aqwal.serving.candidates import Candidate, choose
+from aqwal.serving.decoding import Transitions
 from aqwal.serving.links import link_quotes
 from aqwal.serving.tags import TagSet
 from aqwal.training.chains import LayeredChains
 from aqwal.training.data import gold_tags
 from aqwal.training.metrics import Answered, gold_of
+from aqwal.training.model import make_decoder
 from aqwal.training.tag_scores import TagScores
 
 TEMPERATURES: tuple[float, ...] = tuple(np.geomspace(0.5, 5.0, 36).round(2).tolist())
@@ -42,10 +43,6 @@ class Layers:
 
     labels: tuple[str, ...]
     tag_set: TagSet
-
-    def legal(self) -> Transitions:
-        """Return transitions that forbid what the tag set forbids."""
-        return Transitions.legal(len(self.labels), self.tag_set)
 
 
 def calibrate(scored: Iterable[Scored], layers: Layers) -> dict[str, dict[str, float]]:
@@ -145,14 +142,10 @@ class _Choices:
     @classmethod
     def of(cls, one: Answered, scores: TagScores, layers: Layers, temperatures: Mapping[str, float]) -> "_Choices":
         page = Page(one.document.text)
-        by_layer = np.array([temperatures[label] for label in layers.labels])
-        transitions = scores.transitions / by_layer + layers.legal()
-        chances = posterior(scores.of(one.document) / by_layer[None, :, None], page.blocks, transitions)
-        candidates = {
-            label: find_candidates(page, chances, layer, label, layers.tag_set) if page.words else []
-            for layer, label in enumerate(layers.labels)
-        }
-        return cls(page, {label: gold_of(one).of_label(label) for label in layers.labels}, candidates)
+        uncut = {label: {"temperature": temperatures[label], "threshold": 0.0} for label in layers.labels}
+        decoder = make_decoder(layers.labels, layers.tag_set, scores.transitions, uncut)
+        gold = {label: gold_of(one).of_label(label) for label in layers.labels}
+        return cls(page, gold, decoder.candidates(page, scores.of(one.document)))
 
     def answer(self, label: str, thresholds: Mapping[str, float]) -> list[Span]:
         """Return the spans of a label that would be answered; the others' thresholds only matter for QUOTE."""

@@ -43,7 +43,7 @@ from aqwal.training.gate import ExportError, pass_gate
 from aqwal.training.logs import start_logging
 from aqwal.training.model import SpanTagger
 from aqwal.training.quantization import quantize, smooth
-from aqwal.training.run_folder import CONFIG_FILE, DATA_FILE, METRICS_FILE, VERSIONS_FILE
+from aqwal.training.run_folder import CONFIG_FILE, DATA_FILE, METRICS_FILE, VERSIONS_FILE, check_finished
 from aqwal.training.templates import render_template
 from aqwal.training.train import CHECKPOINT
 
@@ -90,9 +90,8 @@ def export_model(run: Path, model_dir: Path, keep_fp32: bool = False) -> dict[st
 
 
 def _read_run(run: Path) -> tuple[TrainConfig, dict[str, list[Document]]]:
-    for name in (CONFIG_FILE, DATA_FILE, METRICS_FILE, f"{CHECKPOINT}/config.json", f"{CHECKPOINT}/{TOKENIZER_FILE}"):
-        if not (run / name).is_file():
-            raise FileNotFoundError(f"{run / name} is missing; is {run} the folder of a finished run?")
+    checkpoint = (f"{CHECKPOINT}/config.json", f"{CHECKPOINT}/{TOKENIZER_FILE}")
+    check_finished(run, (CONFIG_FILE, DATA_FILE, METRICS_FILE, *checkpoint))
     config = TrainConfig(**yaml.safe_load((run / CONFIG_FILE).read_text(encoding="utf-8")))
     ids = json.loads((run / DATA_FILE).read_text(encoding="utf-8"))["documents"]
     known = {document.id: document for document in load_documents(config.documents, PROJECT_ROOT).documents}

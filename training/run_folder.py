@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,17 @@ def describe_run(run: Path, config: BaseModel, data: dict[str, Any]) -> None:
 def write_config(run: Path, config: BaseModel) -> None:
     """Write the resolved configuration."""
     write_text(run / CONFIG_FILE, yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
+
+
+def check_finished(run: Path, names: Iterable[str]) -> None:
+    """Look whether a run folder has these files.
+
+    Raises:
+        FileNotFoundError: Naming the first that is missing.
+    """
+    for name in names:
+        if not (run / name).is_file():
+            raise FileNotFoundError(f"{run / name} is missing; is {run} the folder of a finished run?")
 
 
 def as_json(content: Any) -> str:

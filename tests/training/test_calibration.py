@@ -71,7 +71,7 @@ def test_the_likelihood_is_that_of_the_chains_that_serve(documents: list[Documen
     (document,) = documents
     page, temperature = Page(document.text), 1.7
     tags = gold_tags(document, page, LABELS, LAYERS.tag_set).numpy()
-    transitions = honest.transitions / np.full(3, temperature) + LAYERS.legal()
+    transitions = honest.transitions / np.full(3, temperature) + Transitions.legal(len(LAYERS.labels), LAYERS.tag_set)
     emissions = honest.of(document) / temperature
     chances = posterior(emissions, page.blocks, transitions)
     wanted = np.zeros(3)
