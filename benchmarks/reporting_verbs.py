@@ -2,7 +2,7 @@
 
     python benchmarks/reporting_verbs.py annotations/gold/*.json
 
-`aqwal.training.reporting_rules` has the rules.
+`aqwal.training.accuracy.reporting_rules` has the rules.
 """
 
 import sys
@@ -12,9 +12,9 @@ from rich.console import Console
 
 from aqwal.annotations.scheme import LABELS
 from aqwal.annotations.stored import read_documents
+from aqwal.training.accuracy.reporting_rules import answer_by_rules
 from aqwal.training.commands import scores_table
 from aqwal.training.metrics import Answered, score
-from aqwal.training.reporting_rules import answer_by_rules
 
 
 def main(files: list[str]) -> None:

@@ -47,6 +47,9 @@ class TrainConfig(BaseModel):
     batch_size: Count = Field(description="Windows in one forward pass of one process.")
     gradient_accumulation_steps: Count = Field(1, description="Forward passes of a process in one optimizer step.")
     encoder_rate: Rate = Field(description="Highest learning rate of the encoder.")
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = Field(
+        1.0, description="By which the encoder's rate is multiplied for each layer further down; embeddings come last."
+    )
     head_rate: Rate = Field(description="Highest learning rate of the classification head.")
     transition_rate: Rate = Field(1.0e-2, description="Highest learning rate of the transitions (loss: crf).")
     warmup: Share = Field(

@@ -6,6 +6,7 @@ From inside training/: `accelerate launch train.py`. `--config` defaults to conf
 """
 
 import math
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
@@ -39,6 +40,8 @@ from aqwal.training.run_folder import METRICS_FILE, as_json, describe_run
 CHECKPOINT = "checkpoint"
 # Below this many training documents a development set is too small to choose an epoch by.
 _LEAST_DOCUMENTS_TO_CHOOSE = 40
+# How transformers names the parameters of encoder layers.
+_LAYER = re.compile(r"\.layers?\.(\d+)\.")
 _log = get_logger("aqwal.training.train")
 
 
@@ -194,6 +197,7 @@ def evaluate_documents(
 
 def _parameter_groups(model: SpanTagger, config: TrainConfig) -> list[dict[str, Any]]:
     """Return AdamW's groups: encoder, head and transitions with their rates, decay on matrices only."""
+    depth = model.classifier.config.num_hidden_layers
     groups: dict[tuple[float, bool], list[torch.nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
@@ -201,13 +205,21 @@ def _parameter_groups(model: SpanTagger, config: TrainConfig) -> list[dict[str, 
         if name.startswith("chains."):
             rate, decays = config.transition_rate, False
         else:
-            rate = config.head_rate if name.startswith("classifier.classifier.") else config.encoder_rate
+            head = name.startswith("classifier.classifier.")
+            rate = config.head_rate if head else _encoder_rate(name, depth, config)
             decays = parameter.ndim > 1
         groups.setdefault((rate, decays), []).append(parameter)
     return [
         {"params": parameters, "lr": rate, "weight_decay": config.weight_decay if decays else 0.0}
         for (rate, decays), parameters in groups.items()
     ]
+
+
+def _encoder_rate(name: str, depth: int, config: TrainConfig) -> float:
+    """Return the rate of an encoder's parameter: the lower its layer, the less (Howard and Ruder 2018)."""
+    layer = _LAYER.search(name)
+    below_top = depth - 1 - int(layer.group(1)) if layer else depth
+    return config.encoder_rate * config.layer_decay**below_top
 
 
 def _check_choice(config: TrainConfig, parts: dict[str, list[Document]]) -> None:

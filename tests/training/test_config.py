@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from aqwal.training.accuracy import AccuracyConfig
+from aqwal.training.accuracy.stages import AccuracyConfig
 from aqwal.training.config import DEFAULT_CONFIG, PROJECT_ROOT, TrainConfig, parse_config
 from aqwal.training.crossval import CrossValidationConfig
 from aqwal.training.sweep import SweepConfig

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from aqwal.training.config import TrainConfig
@@ -114,3 +115,15 @@ def test_the_same_seed_gives_the_same_run(tiny_base: Path, tmp_path: Path):
 def test_cross_entropy_trains_too(tiny_base: Path, tmp_path: Path):
     epochs = train(TrainConfig(**_settings(tiny_base, tmp_path / "run", loss="cross_entropy", tags="bio")))["epochs"]
     assert epochs[1]["loss"] < epochs[0]["loss"]
+
+
+def test_lower_layers_learn_at_lower_rates(tiny_base: Path, tmp_path: Path):
+    """With a decay near nothing only the top of the encoder moves."""
+    before = load_file(tiny_base / "model.safetensors")
+    train(TrainConfig(**_settings(tiny_base, tmp_path / "run", epochs=1, layer_decay=1e-6, weight_decay=0.0)))
+    after = load_file(tmp_path / "run" / "checkpoint" / "model.safetensors")
+    moved = {name: float((after[f"bert.{name}"] - tensor).abs().max()) for name, tensor in before.items()}
+    # The softmax does not see a key's bias, so its gradient is nothing.
+    top = [name for name in moved if name.startswith("encoder.layer.1.") and not name.endswith("key.bias")]
+    assert min(moved[name] for name in top) > 1e-5
+    assert max(change for name, change in moved.items() if name not in top) < 1e-6

@@ -10,12 +10,12 @@ from aqwal.annotations.records import Document
 from aqwal.annotations.scheme import LINK_ENDS, QUOTE
 from aqwal.serving.links import link_quotes
 from aqwal.serving.model_folder import MODEL_FILES
-from aqwal.training.bootstrap import CONFIDENCE, RESAMPLES, score_with_intervals
+from aqwal.training.accuracy.bootstrap import CONFIDENCE, RESAMPLES, score_with_intervals
+from aqwal.training.accuracy.errors import error_examples, error_figures
+from aqwal.training.accuracy.reporting_rules import answer_by_rules
+from aqwal.training.accuracy.served import MODEL, read_as_served
 from aqwal.training.crossval import RESULT_FILE, CrossValidationConfig, read_out_of_fold
-from aqwal.training.errors import error_examples, error_figures
 from aqwal.training.metrics import Answered, pair_score_of
-from aqwal.training.reporting_rules import answer_by_rules
-from aqwal.training.served import MODEL, read_as_served
 from aqwal.training.trial import Trial
 
 # Errors shown of each kind and label: of written articles; of the seeds, which are others' texts, in all.

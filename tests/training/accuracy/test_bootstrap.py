@@ -3,7 +3,7 @@
 import pytest
 
 from aqwal.annotations.scheme import LABELS
-from aqwal.training.bootstrap import score_with_intervals
+from aqwal.training.accuracy.bootstrap import score_with_intervals
 from aqwal.training.metrics import score
 
 TEXT = "قال زيد إن الحل قريب، وأضافت ليلى أن السلام ممكن."

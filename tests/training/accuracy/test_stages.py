@@ -10,12 +10,13 @@ import pytest
 import yaml
 from PIL import Image
 
-from aqwal.training import accuracy, trial
-from aqwal.training.accuracy import AccuracyConfig, draw_pictures, in_cell, render_report
+from aqwal.training import trial
+from aqwal.training.accuracy import stages
+from aqwal.training.accuracy.stages import AccuracyConfig, draw_pictures, in_cell, render_report
 from aqwal.training.config import PROJECT_ROOT, TrainConfig, parse_config
 from aqwal.training.crossval import CrossValidationConfig
 
-DATA = Path(__file__).parents[1] / "data" / "training"
+DATA = Path(__file__).parents[2] / "data" / "training"
 PICTURES = ("accuracy-slices.png", "learning-curve.png", "reliability.png")
 
 
@@ -64,13 +65,13 @@ def test_long_texts_are_shortened_and_fit_a_cell():
 
 
 def test_the_project_s_configuration_holds_together():
-    config = parse_config([], accuracy.DEFAULT_CONFIG, AccuracyConfig)
-    train = parse_config(["--config", config.train], accuracy.DEFAULT_CONFIG, TrainConfig)
-    crossval = parse_config(["--config", config.crossval], accuracy.DEFAULT_CONFIG, CrossValidationConfig)
+    config = parse_config([], stages.DEFAULT_CONFIG, AccuracyConfig)
+    train = parse_config(["--config", config.train], stages.DEFAULT_CONFIG, TrainConfig)
+    crossval = parse_config(["--config", config.crossval], stages.DEFAULT_CONFIG, CrossValidationConfig)
     assert train.documents == crossval.documents
     assert train.splits is None
     with pytest.raises(SystemExit):
-        parse_config(["--stages", "corpus,all"], accuracy.DEFAULT_CONFIG, AccuracyConfig)
+        parse_config(["--stages", "corpus,all"], stages.DEFAULT_CONFIG, AccuracyConfig)
 
 
 def test_a_missing_package_is_named_before_anything_is_done(
@@ -78,7 +79,7 @@ def test_a_missing_package_is_named_before_anything_is_done(
 ):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(SystemExit, match=r"the pictures need matplotlib: pip install 'aqwal\[reports\]'"):
-        accuracy.main(["--output_dir", str(tmp_path / "run"), "--docs_dir", str(tmp_path / "docs")])
+        stages.main(["--output_dir", str(tmp_path / "run"), "--docs_dir", str(tmp_path / "docs")])
     assert not (tmp_path / "run").exists()
 
 
@@ -107,9 +108,9 @@ def test_a_trained_run_is_taken_over_exported_and_reported(tiny_run: Path, tmp_p
     run = Path(shutil.copytree(tiny_run, tmp_path / "run"))
     train = {**yaml.safe_load((run / "config.yaml").read_text()), "output_dir": str(run)}
     config = _configure(tmp_path, train, folds=2)
-    accuracy.main(["--config", config, "--stages", "corpus"])
+    stages.main(["--config", config, "--stages", "corpus"])
     answers = (run / "int8.json").stat()
-    accuracy.main(["--config", config, "--stages", "corpus,report"])
+    stages.main(["--config", config, "--stages", "corpus,report"])
     assert (run / "int8.json").read_bytes()
     assert (run / "model" / "model.onnx").stat().st_mtime < answers.st_mtime
     figures = json.loads((tmp_path / "docs" / "accuracy.json").read_text())
@@ -126,7 +127,7 @@ def test_a_run_of_other_settings_is_not_overwritten(tiny_run: Path, tmp_path: Pa
     run = Path(shutil.copytree(tiny_run, tmp_path / "run"))
     train = {**yaml.safe_load((run / "config.yaml").read_text()), "output_dir": str(run), "head_rate": 0.02}
     with pytest.raises(SystemExit, match="run has a trial with another head_rate"):
-        accuracy.main(["--config", _configure(tmp_path, train, folds=2), "--stages", "corpus"])
+        stages.main(["--config", _configure(tmp_path, train, folds=2), "--stages", "corpus"])
 
 
 def test_curve_and_cross_validation_are_reported_without_the_model(tiny_base: Path, tmp_path: Path):
@@ -143,7 +144,7 @@ def test_curve_and_cross_validation_are_reported_without_the_model(tiny_base: Pa
     }
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "accuracy-notes.md").write_text("## What helped\nNothing yet.\n")
-    accuracy.main(["--config", _configure(tmp_path, train, folds=2), "--stages", "curve,crossval,report"])
+    stages.main(["--config", _configure(tmp_path, train, folds=2), "--stages", "curve,crossval,report"])
     figures = json.loads((tmp_path / "docs" / "accuracy.json").read_text())
     assert [point["articles"] for point in figures["curve"]] == [2, 4]
     assert figures["crossval"]["folds"] == 2

@@ -2,7 +2,7 @@
 
 import pytest
 
-from aqwal.training.errors import error_examples, error_figures, gold_cases, predicted_cases
+from aqwal.training.accuracy.errors import error_examples, error_figures, gold_cases, predicted_cases
 
 TEXT = "قال زيد إن الحل قريب جدا، وأضافت ليلى أن السلام ممكن.\nوتابع أن الطريق طويل. وختم بأن الأمل باق."
 QUOTES = (

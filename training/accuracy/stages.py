@@ -1,6 +1,4 @@
-"""Measure what the model is worth, and write it down: docs/accuracy.md with its figures and pictures.
-
-    python -m aqwal.training.accuracy --config configs/accuracy.yaml [--stages corpus,report]
+"""The stages of the measurement, from training to report.
 
 Stages: `corpus` trains on the corpus alone, exports, and answers the seeds; `curve` trains on
 samples of the corpus; `crossval` cross-validates over it; `report` writes. Each keeps what it did in
@@ -18,22 +16,22 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from aqwal.annotations.atomic import write_text
 from aqwal.annotations.records import Document
-from aqwal.training.accuracy_figures import Material, gather_figures
+from aqwal.training.accuracy.figures import Material, gather_figures
+from aqwal.training.accuracy.learning_curve import CURVE_FILE, run_curve
+from aqwal.training.accuracy.served import answer_as_served
 from aqwal.training.config import PROJECT_ROOT, Count, TrainConfig, parse_config
 from aqwal.training.crossval import CrossValidationConfig, cross_validate
 from aqwal.training.data import load_documents
 from aqwal.training.gate import ExportError
-from aqwal.training.learning_curve import CURVE_FILE, run_curve
 from aqwal.training.logs import start_logging
 from aqwal.training.run_folder import as_json
-from aqwal.training.served import answer_as_served
 from aqwal.training.templates import render_template
 from aqwal.training.trial import TRIAL_ERRORS, Trial, documents_of
 
 DEFAULT_CONFIG = PROJECT_ROOT / "configs" / "accuracy.yaml"
 STAGES = ("corpus", "curve", "crossval", "report")
 SEEDS_SET = "seeds, real news"
-TEMPLATE = "accuracy.md.j2"
+TEMPLATE = "accuracy/accuracy.md.j2"
 _EDGE_WORDS = 7
 _log = logging.getLogger("aqwal.training.accuracy")
 
@@ -146,7 +144,7 @@ def load_pictures() -> Any:
         import matplotlib  # noqa: F401
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError("the pictures need matplotlib: pip install 'aqwal[reports]'") from error
-    from aqwal.training import pictures
+    from aqwal.training.accuracy import pictures
 
     return pictures
 
@@ -177,7 +175,3 @@ def in_cell(text: str) -> str:
     if len(words) > 2 * _EDGE_WORDS:
         words = [*words[:_EDGE_WORDS], "[…]", *words[-_EDGE_WORDS:]]
     return " ".join(words)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,8 +1,9 @@
 """The learning curve: how much more written articles help.
 
 A fifth of the articles, of every batch, is held out from all trainings; of the others each training
-has a sample, the smaller samples inside the larger ones. Scored are the held-out articles and the
-documents given, real news for instance.
+has a sample, the smaller samples inside the larger ones. All of them take about the same number of
+optimizer steps, so that the curve shows what more articles are worth, not what longer training is.
+Scored are the held-out articles and the documents given, real news for instance.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,14 +30,15 @@ def run_curve(
     """Train on every sample with every seed; the points are also written to the folder.
 
     Args:
-        config: The training run; its documents are sampled.
+        config: The training run; its documents are sampled. Its epochs are those of the largest sample, smaller ones
+            have more.
         folder: Where the trials lie.
         sizes: Articles to train on; more than there are means all.
         seeds: Random seeds of each training.
         others: Name → documents that are scored beside the held-out articles.
 
     Returns:
-        For each size `articles` and `quotes` trained on, and under `scores` for each set scored the
+        For each size `articles` and `quotes` trained on, `epochs`, and under `scores` for each set scored the
         number of its `documents` and the summary over the seeds.
     """
     articles = documents_of(config)["train"]
@@ -46,10 +48,11 @@ def run_curve(
     for sample in samples:
         splits = folder / f"size-{len(sample)}" / SPLITS_FILE
         write_text(splits, as_json({"train": sample}))
-        outcomes = [_run(config, splits, seed, sets) for seed in seeds]
+        epochs = round(config.epochs * len(samples[-1]) / len(sample))
+        outcomes = [_run(config, splits, epochs, seed, sets) for seed in seeds]
         quotes = sum(len(one.gold.of_label(QUOTE)) for one in articles if one.gold and one.id in sample)
         scores = {name: _summary(outcomes, documents, config.labels) for name, documents in sets.items()}
-        points.append({"articles": len(sample), "quotes": quotes, "scores": scores})
+        points.append({"articles": len(sample), "quotes": quotes, "epochs": epochs, "scores": scores})
     write_text(folder / CURVE_FILE, as_json(points))
     return points
 
@@ -61,8 +64,8 @@ def cut_samples(ids: Sequence[str], sizes: Sequence[int]) -> tuple[tuple[str, ..
     return held_out, [rest[:size] for size in sorted({min(size, len(rest)) for size in sizes})]
 
 
-def _run(config: TrainConfig, splits: Path, seed: int, sets: Mapping[str, list[Document]]) -> Outcome:
-    own = {"splits": str(splits), "seed": seed, "output_dir": str(splits.parent / f"seed-{seed}")}
+def _run(config: TrainConfig, splits: Path, epochs: int, seed: int, sets: Mapping[str, list[Document]]) -> Outcome:
+    own = {"splits": str(splits), "epochs": epochs, "seed": seed, "output_dir": str(splits.parent / f"seed-{seed}")}
     trial = Trial(TrainConfig(**{**config.model_dump(), **own}))
     return trial.run([document for documents in sets.values() for document in documents])
 

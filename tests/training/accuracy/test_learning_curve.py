@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from aqwal.annotations.stored import read_documents
+from aqwal.training.accuracy.learning_curve import HELD_OUT, cut_samples, run_curve
 from aqwal.training.config import TrainConfig
-from aqwal.training.learning_curve import HELD_OUT, cut_samples, run_curve
 
 IDS = [f"w{batch:02d}-{number:02d}" for batch in range(4, 8) for number in range(1, 16)]
 
@@ -33,6 +33,7 @@ def test_points_say_what_was_trained_on_and_what_is_scored(tiny_base: Path, root
     points = run_curve(config, tmp_path / "curve", [1, 3], [1], {"seeds": seeds})
     assert [point["articles"] for point in points] == [1, 3]
     assert points[0]["quotes"] < points[1]["quotes"]
+    assert [point["epochs"] for point in points] == [3, 1]
     assert {name: one["documents"] for name, one in points[0]["scores"].items()} == {HELD_OUT: 2, "seeds": 1}
     assert not (tmp_path / "never").exists()
     assert run_curve(config, tmp_path / "curve", [1, 3], [1], {"seeds": seeds}) == points

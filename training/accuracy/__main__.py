@@ -1,0 +1,5 @@
+"""`python -m aqwal.training.accuracy`."""
+
+from aqwal.training.accuracy.stages import main
+
+main()
