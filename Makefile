@@ -7,7 +7,7 @@ export HF_HUB_OFFLINE = 1
 export OMP_WAIT_POLICY = PASSIVE
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: install quickstart test-env test lint fix typecheck clean
+.PHONY: install quickstart test-env browser test lint fix typecheck clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -25,7 +25,19 @@ quickstart: $(VENV)/.installed-training
 	$(BIN)/python -m aqwal.training.export runs/quickstart models/quickstart
 	$(BIN)/aqwal render --model models/quickstart docs/demo-article.txt
 
-test-env: $(VENV)/.installed-test
+test-env: $(VENV)/.installed-test .venv-studio/.installed browser
+
+# Label Studio is 1 GB and has its own versions of everything; the tests start it from here.
+.venv-studio/.installed: annotations/studio/server-requirements.txt
+	$(PYTHON) -m venv .venv-studio
+	.venv-studio/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
+# A real browser for the pages, with Arabic letters. Only the system's package manager has one.
+browser:
+	@command -v chromium > /dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null && \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium fonts-noto-core > /dev/null; } || \
+	  echo "NOT INSTALLED: chromium; tests in a browser will be skipped. On Debian: apt-get install chromium fonts-noto-core"
 
 test: test-env
 	$(BIN)/python -m pytest --numprocesses 2
@@ -47,4 +59,4 @@ build/typed:
 	for folder in annotations serving training; do ln -sfn ../../../$$folder build/typed/aqwal/$$folder; done
 
 clean:
-	rm -rf build dist runs .venv
+	rm -rf build dist runs .venv .venv-studio .studio

@@ -1,4 +1,4 @@
-"""`aqwal agreement`, `aqwal check`, and the group `aqwal corpus`."""
+"""`aqwal agreement`, `aqwal check`, and the groups `aqwal corpus` and `aqwal studio`."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,14 +9,17 @@ from rich.console import Console
 from rich.table import Table
 
 from aqwal.annotations.agreement import agreement as agreement_of
+from aqwal.annotations.atomic import write_text
 from aqwal.annotations.curation.commands import app as corpus_app
 from aqwal.annotations.records import AnnotationError, Document, Problem
 from aqwal.annotations.repair import repair_document
 from aqwal.annotations.scheme import check_document
 from aqwal.annotations.stored import parse_file, read_documents, write_documents
+from aqwal.annotations.studio.commands import app as studio_app
 
 app = typer.Typer()
 app.add_typer(corpus_app, name="corpus")
+app.add_typer(studio_app, name="studio")
 FilesArgument = Annotated[
     list[Path],
     typer.Argument(metavar="FILE...", exists=True, dir_okay=False, help="Annotated files in the stored form."),
@@ -24,9 +27,15 @@ FilesArgument = Annotated[
 
 
 @app.command()
-def agreement(files: FilesArgument) -> None:
+def agreement(
+    files: FilesArgument,
+    html: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Write a page of the disagreements here, side by side.")
+    ] = None,
+) -> None:
     """Print how far annotators agree: F1 of one pass against the other, per label and link."""
-    rows = agreement_of(_read(files))
+    documents = _read(files)
+    rows = agreement_of(documents)
     if not rows:
         typer.echo("aqwal: no document here has two passes besides its adjudicated annotation", err=True)
         raise typer.Exit(1)
@@ -40,6 +49,10 @@ def agreement(files: FilesArgument) -> None:
             f"{row.loose:.3f}",
         )
     Console().print(table)
+    if html is not None:
+        from aqwal.annotations.disagreement_page import DisagreementPage
+
+        write_text(html, DisagreementPage(documents).to_html())
     typer.echo("loose: spans that overlap; links whose quotes have IoU of .5 or more and whose other ends overlap")
 
 

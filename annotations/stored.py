@@ -48,11 +48,23 @@ def parse_file(path: Path) -> tuple[list[Document], list[Problem]]:
         return [], [Problem(f"not UTF-8 JSON: {error}", file=str(path))]
     if not isinstance(tasks, list):
         return [], [Problem("expected a JSON list of tasks", file=str(path))]
-    readers = [_TaskReader(str(path), number, task) for number, task in enumerate(tasks)]
-    documents = [document for reader in readers if (document := reader.read()) is not None]
-    problems = [problem for reader in readers for problem in reader.problems]
+    read = [parse_task(task, f"number {number}", str(path)) for number, task in enumerate(tasks)]
+    documents = [document for document, _ in read if document is not None]
+    problems = [problem for _, found in read for problem in found]
     twice = [name for name, count in Counter(document.id for document in documents).items() if count > 1]
     return documents, problems + [Problem("two tasks have this id", name, file=str(path)) for name in twice]
+
+
+def parse_task(task: Any, name: str, file: str = "") -> tuple[Document | None, list[Problem]]:
+    """Read what a task of the stored form holds and list what it could not; edges and links are not checked yet.
+
+    Args:
+        task: The task, as JSON gives it.
+        name: What problems call it until its id is known.
+        file: Where it came from, for the problems' texts.
+    """
+    reader = _TaskReader(file, name, task)
+    return reader.read(), reader.problems
 
 
 @dataclass
@@ -60,15 +72,13 @@ class _TaskReader:
     """Turn one task into a Document and keep the problems met on the way."""
 
     file: str
-    number: int
+    document: str
     task: Any
     problems: list[Problem] = field(default_factory=list)
-    document: str = ""
     annotator: str = ""
     text: str = ""
 
     def read(self) -> Document | None:
-        self.document = f"number {self.number}"
         data = self.task.get("data") if isinstance(self.task, dict) else None
         if not isinstance(data, dict) or not isinstance(data.get("id"), str) or not isinstance(data.get("text"), str):
             self._report("a task needs data with a text `id` and a text `text`")

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from html import escape
-from itertools import pairwise
 from string import Template
 from typing import TYPE_CHECKING
+
+from aqwal.annotations.stretches import stretches
 
 if TYPE_CHECKING:
     # Prediction shows itself in notebooks through this module, so it cannot be imported at run time.
     from rich.text import Text
 
-    from aqwal.serving.prediction import PredictedSpan, Prediction
+    from aqwal.serving.prediction import Prediction
 
 _STYLE = """
 .aqwal {direction: rtl; text-align: right; font-family: "Noto Naskh Arabic", "Amiri", "Geeza Pro", "Arial", serif;
@@ -65,25 +65,13 @@ def to_html_fragment(prediction: Prediction) -> str:
 def _marked_text(prediction: Prediction) -> str:
     numbers = {prediction.spans[quote.quote].start: index for index, quote in enumerate(prediction.quotes, 1)}
     parts: list[str] = []
-    for start, end, spans in _stretches(prediction):
+    for start, end, spans in stretches(0, len(prediction.text), prediction.spans):
         if start in numbers and any(span.label == "QUOTE" and span.start == start for span in spans):
             parts.append(f"<sup>{numbers[start]}</sup>")
         shown = _safe(prediction.text[start:end])
         classes = " ".join(sorted({span.label.lower() for span in spans}))
         parts.append(f'<span class="{escape(classes)}">{shown}</span>' if classes else shown)
     return "".join(parts)
-
-
-def _stretches(prediction: Prediction) -> Iterator[tuple[int, int, list[PredictedSpan]]]:
-    """Yield (start, end, spans over it) so that the set of spans changes only between stretches."""
-    begins: dict[int, list[PredictedSpan]] = {}
-    for span in prediction.spans:
-        begins.setdefault(span.start, []).append(span)
-    edges = sorted({0, len(prediction.text), *begins, *(span.end for span in prediction.spans)})
-    running: list[PredictedSpan] = []
-    for start, end in pairwise(edges):
-        running = [span for span in running if span.end > start] + begins.get(start, [])
-        yield start, end, running
 
 
 def _table(prediction: Prediction) -> str:
@@ -111,7 +99,7 @@ def to_terminal(prediction: Prediction) -> list[Text]:
     from rich.text import Text
 
     shown = Text()
-    for start, end, spans in _stretches(prediction):
+    for start, end, spans in stretches(0, len(prediction.text), prediction.spans):
         styles = sorted((_TERMINAL_STYLES.get(span.label, "reverse") for span in spans), key=len, reverse=True)
         shown.append(_printable(prediction.text[start:end]), style=" ".join(styles))
     return [shown, *(_terminal_quote(prediction, number) for number in range(len(prediction.quotes)))]

@@ -1,0 +1,156 @@
+"""Requests to a server, a local one or one elsewhere; whatever goes wrong with them becomes a sentence."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import httpx
+from label_studio_sdk import LabelStudio
+from label_studio_sdk.core.api_error import ApiError
+from pydantic import ValidationError
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential
+
+from aqwal.annotations.studio.home import StudioError
+
+# Seconds. An import or export of thousands of articles takes minutes on a small server.
+_TIMEOUT = 600
+_SHOWN = 300
+Answer = TypeVar("Answer")
+
+# Reading again is safe; writing is not, so only what reads is tried again.
+_once_more = retry(
+    retry=retry_if_exception_type(httpx.TransportError),
+    stop=stop_after_attempt(3),
+    wait=wait_exponential(multiplier=0.5),
+    reraise=True,
+)
+
+
+@contextmanager
+def told_in_a_sentence(url: str) -> Iterator[None]:
+    """Turn what the SDK and the network raise into a StudioError.
+
+    Raises:
+        StudioError: If anything goes wrong between here and the server.
+    """
+    try:
+        yield
+    except ApiError as error:
+        raise StudioError(_reason(url, error)) from error
+    except httpx.ConnectError as error:
+        message = f"no server answers at {url} ({error}); is it up? `aqwal studio status` says so of a local one"
+        raise StudioError(message) from error
+    except httpx.HTTPError as error:
+        message = f"the connection to {url} broke ({type(error).__name__}); nothing is lost, give the command again"
+        raise StudioError(message) from error
+    except (httpx.InvalidURL, ValidationError, ValueError) as error:
+        message = f"{url} does not answer as a Label Studio server does ({str(error)[:_SHOWN]}); is the address right?"
+        raise StudioError(message) from error
+
+
+def _reason(url: str, error: ApiError) -> str:
+    body = error.body if isinstance(error.body, str) else json.dumps(error.body, ensure_ascii=False)
+    if error.status_code in (401, 403):
+        return f"{url} refuses the token; copy it anew from Account & Settings there, or give it with --token"
+    if error.status_code == 404:
+        return f"{url} no longer has what was asked for; was the project or the task deleted? ({body[:_SHOWN]})"
+    return f"{url} answers with status {error.status_code}: {body[:_SHOWN]}"
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A server that has accepted a token.
+
+    Attributes:
+        url: Its address, without a slash at the end.
+        client: The SDK's client.
+    """
+
+    url: str
+    client: LabelStudio
+
+    @classmethod
+    def open(cls, url: str, token: str) -> "Connection":
+        """Connect and check the token.
+
+        Raises:
+            StudioError: If no server answers there, or it refuses the token.
+        """
+        # The SDK builds addresses by joining, so a slash too many gives pages instead of answers; and it would try
+        # again even what writes.
+        address = url.rstrip("/")
+        client = LabelStudio(base_url=address, api_key=token, timeout=_TIMEOUT, max_retries=0)  # type: ignore[no-untyped-call]
+        opened = cls(address, client)
+        opened.read(lambda client: client.users.whoami())
+        return opened
+
+    def read(self, ask: Callable[[LabelStudio], Answer]) -> Answer:
+        """Return what a request that changes nothing answers; tried again if the connection breaks.
+
+        Raises:
+            StudioError: If it fails.
+        """
+        with told_in_a_sentence(self.url):
+            return _once_more(ask)(self.client)
+
+    def write(self, ask: Callable[[LabelStudio], Answer]) -> Answer:
+        """Return what a request that changes something answers; made once.
+
+        Raises:
+            StudioError: If it fails.
+        """
+        with told_in_a_sentence(self.url):
+            return ask(self.client)
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project on a server."""
+
+    connection: Connection
+    id: int
+    title: str
+
+    @classmethod
+    def find(cls, connection: Connection, title: str) -> "Project | None":
+        """Return the project with a title, None if there is none.
+
+        Raises:
+            StudioError: If there are several.
+        """
+        projects: list[Any] = connection.read(lambda client: list(client.projects.list()))
+        found = [one for one in projects if one.title == title]
+        if len(found) > 1:
+            ids = ", ".join(str(one.id) for one in found)
+            raise StudioError(f"{connection.url} has {len(found)} projects {title!r} (ids {ids}); rename all but one")
+        return cls(connection, found[0].id, title) if found else None
+
+    @classmethod
+    def open(cls, connection: Connection, title: str) -> "Project":
+        """Return the project with a title.
+
+        Raises:
+            StudioError: If there is none.
+        """
+        project = cls.find(connection, title)
+        if project is None:
+            raise StudioError(f"{connection.url} has no project {title!r}; `aqwal studio init` makes it")
+        return project
+
+    def link(self, task: int) -> str:
+        """Return the address under which people see a task."""
+        return f"{self.connection.url}/projects/{self.id}/data?task={task}"
+
+    def export(self) -> list[dict[str, Any]]:
+        """Return all tasks with their annotations and predictions, as the server's JSON export has them."""
+
+        def ask(client: LabelStudio) -> bytes:
+            parts = client.projects.exports.download_sync(self.id, export_type="JSON", download_all_tasks=True)
+            return b"".join(parts)
+
+        tasks = self.connection.read(lambda client: json.loads(ask(client)))
+        if not isinstance(tasks, list):
+            raise StudioError(f"{self.connection.url} exports {type(tasks).__name__} instead of a list of tasks")
+        return tasks
