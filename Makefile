@@ -40,7 +40,7 @@ browser:
 	  echo "NOT INSTALLED: chromium; tests in a browser will be skipped. On Debian: apt-get install chromium fonts-noto-core"
 
 test: test-env
-	$(BIN)/python -m pytest --numprocesses 2
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
 lint: install typecheck
 	$(BIN)/ruff format --check .

@@ -12,6 +12,7 @@ from fastapi import FastAPI, HTTPException
 from pydantic import BaseModel, Field
 
 from aqwal.annotations.studio.connection import Project
+from aqwal.annotations.studio.home import StudioError
 from aqwal.annotations.studio.preannotation import Preannotator
 
 TITLE = "aqwal"
@@ -69,24 +70,43 @@ def _text_of(task: Task) -> str:
     return text
 
 
-def connect(project: Project, url: str, version: str) -> str:
-    """Let a project ask the model at an address whenever a task is opened; return `created` or `up to date`.
+def connect(project: Project, url: str) -> None:
+    """Let a project ask the model at an address whenever a task is opened.
 
     Raises:
         StudioError: If the server cannot be reached, or cannot reach the model.
     """
-    connection = project.connection
-    known = connection.read(lambda client: client.ml.list(project=project.id))
-    mine = [one for one in known if one.url == url]
-    if not mine:
-        connection.write(
+    connection, known = project.connection, _find(project, url)
+    if known is None:
+        known = _create(project, url)
+    # The server looks anew whether the model is there; only then can the project be told to ask it.
+    connection.write(lambda client: client.ml.update(known, project=project.id, url=url, title=TITLE))
+    connection.write(
+        lambda client: client.projects.update(
+            id=project.id, evaluate_predictions_automatically=True, model_version=TITLE
+        )
+    )
+
+
+def _create(project: Project, url: str) -> int:
+    try:
+        project.connection.write(
             lambda client: client.ml.create(
                 project=project.id, url=url, title=TITLE, is_interactive=False, timeout=_TIMEOUT
             )
         )
-    connection.write(
-        lambda client: client.projects.update(
-            id=project.id, evaluate_predictions_automatically=True, model_version=version
-        )
-    )
-    return "up to date" if mine else "created"
+    except StudioError:
+        # Label Studio 1.23 stores the model and then refuses, with status 403, to send an address on loopback what
+        # annotators do, which nobody asked for.
+        if _find(project, url) is None:
+            raise
+    made = _find(project, url)
+    if made is None:
+        raise StudioError(f"{project.connection.url} did not keep the model at {url}")
+    return made
+
+
+def _find(project: Project, url: str) -> int | None:
+    """Return the server's number for the model at an address."""
+    known = project.connection.read(lambda client: client.ml.list(project=project.id))
+    return next((int(one.id) for one in known if one.url == url and one.id is not None), None)

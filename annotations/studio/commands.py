@@ -201,7 +201,7 @@ def model(
 
     def connect_it(address: str) -> None:
         if where is not None:
-            backend.connect(where, address, preannotator.version)
+            backend.connect(where, address)
             typer.echo(f"project {where.title} asks it whenever a task is opened")
 
     with _errors_told():

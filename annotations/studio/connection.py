@@ -52,7 +52,7 @@ def told_in_a_sentence(url: str) -> Iterator[None]:
 
 def _reason(url: str, error: ApiError) -> str:
     body = error.body if isinstance(error.body, str) else json.dumps(error.body, ensure_ascii=False)
-    if error.status_code in (401, 403):
+    if error.status_code == 401:
         return f"{url} refuses the token; copy it anew from Account & Settings there, or give it with --token"
     if error.status_code == 404:
         return f"{url} no longer has what was asked for; was the project or the task deleted? ({body[:_SHOWN]})"
@@ -154,3 +154,8 @@ class Project:
         if not isinstance(tasks, list):
             raise StudioError(f"{self.connection.url} exports {type(tasks).__name__} instead of a list of tasks")
         return tasks
+
+    def predictions(self) -> dict[tuple[int, str], float]:
+        """Return the score of every prediction, by task and model version; the export has but their numbers."""
+        found = self.connection.read(lambda client: client.predictions.list(project=self.id))
+        return {(int(one.task), str(one.model_version)): one.score or 0.0 for one in found}

@@ -74,11 +74,6 @@ class ServerTask:
         """What people submitted; a skipped task leaves an annotation that is none."""
         return [one for one in self.raw.get("annotations") or [] if not one.get("was_cancelled")]
 
-    @property
-    def model_versions(self) -> set[str]:
-        """The models whose answers it has as predictions."""
-        return {str(one.get("model_version")) for one in self.raw.get("predictions") or [] if isinstance(one, Mapping)}
-
 
 def read_task(task: ServerTask, name_of: Callable[[int], str]) -> Accepted:
     """Return what the scheme accepts of a task.

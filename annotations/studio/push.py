@@ -89,6 +89,7 @@ class Push:
     ) -> None:
         self._project, self._annotators = project, annotators
         self._with_annotations, self._predict, self._version = with_annotations, predict, model_version
+        self._predicted: set[tuple[int, str]] = set()
         self.done = Pushed()
 
     def run(self, documents: Sequence[Document], tell: Callable[[int], None] = lambda _: None) -> Pushed:
@@ -102,6 +103,7 @@ class Push:
             StudioError: If the server cannot be reached or refuses; the same push given again goes on from there.
         """
         there = self._tasks_by_document()
+        self._predicted = set(self._project.predictions()) if self._predict is not None else set()
         wanted = [document for document in documents if self._can_go(document, there)]
         names = {one.annotator for document in wanted for one in document.annotations if self._with_annotations}
         users = self._annotators.accounts_for(names) if names else {}
@@ -157,7 +159,7 @@ class Push:
                 fields = annotation_to_server(stored, users)
                 self._project.connection.write(lambda client, f=fields: client.annotations.create(task.id, **f))  # type: ignore[misc]
                 self.done.annotations += 1
-        if self._predict is not None and self._version not in task.model_versions:
+        if self._predict is not None and (task.id, self._version) not in self._predicted:
             fields = self._predict(document)
             self._project.connection.write(lambda client: client.predictions.create(task=task.id, **fields))
             self.done.predictions += 1

@@ -120,7 +120,7 @@ def connection(studio: Home) -> Connection:
 @pytest.fixture
 def project(connection: Connection, worker_id: str) -> Project:
     """A new project on the tests' server."""
-    return initialise(connection, f"test {worker_id} {next(_numbers)}").project
+    return initialise(connection, f"Aqwal, test {next(_numbers)} ({worker_id})").project
 
 
 @pytest.fixture
@@ -131,3 +131,10 @@ def push_to() -> Callable[..., object]:
         return Push(project, Annotators(project.connection), **options).run(documents)
 
     return push
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one worker have all tests of this folder, so that one server is enough."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("studio"))
