@@ -38,5 +38,5 @@ def main() -> None:
     try:
         app()
     except ModuleNotFoundError as error:
-        hint = "pip install 'aqwal[serving,training]'"
+        hint = "pip install 'aqwal[annotations,serving,training]'"
         sys.exit(f"aqwal: this command needs the package {error.name}; install it with `{hint}`")
