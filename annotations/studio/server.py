@@ -91,6 +91,8 @@ def install(environment: Path, tell: Callable[[str], None]) -> Path:
     Raises:
         StudioError: If it cannot be installed.
     """
+    # The server runs in a folder of its own, where a relative path would lead elsewhere.
+    environment = environment.expanduser().absolute()
     program = environment / "bin" / "label-studio"
     if program.is_file():
         return program

@@ -15,7 +15,7 @@ from aqwal.annotations.studio.home import Home, Running, StudioError
 
 
 def test_studio_goes_up_and_down_and_keeps_what_it_has(
-    own_studio: Home, connect, free_port, run_with, studio_environment: Path
+    own_studio: Home, connect, free_port, run_with, studio_environment: Path, monkeypatch: pytest.MonkeyPatch
 ):
     running = own_studio.running()
     assert running is not None
@@ -32,7 +32,8 @@ def test_studio_goes_up_and_down_and_keeps_what_it_has(
     assert "no local server is up; `aqwal studio up` starts one" in down.output
     assert "no local server was up" in run_with(own_studio, "down").stdout
 
-    up = run_with(own_studio, "up", "--environment", studio_environment, "--port", free_port())
+    monkeypatch.chdir(studio_environment.parent)
+    up = run_with(own_studio, "up", "--environment", studio_environment.name, "--port", free_port())
     assert up.exit_code == 0, up.output
     assert "kept: 0 tasks, 0 annotated" in run_with(own_studio, "status").stdout
 
