@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aqwal.annotations.studio.home import DEFAULT_HOME, Home, StudioError
+from aqwal.serving.commands import RELEASED_MODEL, ModelOption
 
 if TYPE_CHECKING:
     from aqwal.annotations.studio.annotators import Annotators
@@ -34,8 +35,6 @@ AnnotatorsOption = Annotated[
     Path | None,
     typer.Option(exists=True, dir_okay=False, help="JSON object: e-mail address of an account → annotator's name."),
 ]
-ModelOption = Annotated[Path, typer.Option("--model", help="Model folder.", show_default="the released model")]
-_RELEASED_MODEL = Path(__file__).resolve().parents[2] / "models" / "release"
 
 
 @app.command()
@@ -160,7 +159,7 @@ def pull(
 
 @app.command("next")
 def next_(
-    model: ModelOption = _RELEASED_MODEL,
+    model: ModelOption = RELEASED_MODEL,
     most: Annotated[int, typer.Option(min=1, help="How many tasks to list.")] = 10,
     home: HomeOption = DEFAULT_HOME,
     url: UrlOption = None,
@@ -182,7 +181,7 @@ def next_(
 
 @app.command()
 def model(
-    model: ModelOption = _RELEASED_MODEL,
+    model: ModelOption = RELEASED_MODEL,
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen at.")] = _MODEL_PORT,
     connect: Annotated[bool, typer.Option(help="Let the project ask it whenever a task is opened.")] = True,

@@ -20,7 +20,6 @@ from aqwal.annotations.stored import FROM_NAME, TO_NAME
 from aqwal.annotations.studio.connection import Connection, Project
 from aqwal.annotations.studio.home import StudioError
 
-DEFAULT_TITLE = "Aqwal"
 # Key and colour of each label; colours that people who see red and green alike can tell apart (Okabe and Ito 2008).
 _HOTKEYS = {SPEAKER: "s", QUOTE: "q", TOPIC: "t"}
 _COLOURS = {SPEAKER: "#0072B2", QUOTE: "#D55E00", TOPIC: "#009E73"}

@@ -17,7 +17,6 @@ from tenacity import RetryError, retry, retry_if_result, stop_after_delay, wait_
 
 from aqwal.annotations.studio.home import Account, Home, Running, StudioError
 
-DEFAULT_ENVIRONMENT, DEFAULT_PORT = Path(".venv-studio"), 8080
 LOOPBACK = "127.0.0.1"
 REQUIREMENTS = Path(__file__).with_name("server-requirements.txt")
 # Seconds: the first start makes the database, on a slow machine for minutes.
