@@ -7,7 +7,7 @@ export HF_HUB_OFFLINE = 1
 export OMP_WAIT_POLICY = PASSIVE
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: install quickstart test-env browser test lint fix typecheck clean
+.PHONY: install quickstart benchmark test-env browser test lint fix typecheck clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -38,6 +38,9 @@ browser:
 	@command -v chromium > /dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null && \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium fonts-noto-core > /dev/null; } || \
 	  echo "NOT INSTALLED: chromium; tests in a browser will be skipped. On Debian: apt-get install chromium fonts-noto-core"
+
+benchmark: $(VENV)/.installed-training
+	cd benchmarks && OMP_NUM_THREADS=1 ../$(BIN)/python -m speed
 
 test: test-env
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup

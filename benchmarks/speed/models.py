@@ -1,0 +1,130 @@
+"""What is measured: the released model, and one of AraBERT's size; weights are random where they do for speed."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+from transformers import BertConfig, BertForTokenClassification, PreTrainedTokenizerFast
+
+from aqwal.annotations.page import Page
+from aqwal.serving.encoding import WordEncoder
+from aqwal.serving.model_folder import MODEL_FILES, SETTINGS_FILE, TOKENIZER_FILE, file_sha256
+from aqwal.serving.tags import TagSet
+from aqwal.training.export import write_onnx
+from aqwal.training.quantization import quantize, smooth
+
+ROOT = Path(__file__).resolve().parents[2]
+RELEASED = ROOT / "models" / "release"
+_SMOOTHING_TEXTS = 8
+
+
+@dataclass(frozen=True)
+class Size:
+    """A BERT's shape: layers, hidden units, units of the feed-forward, attention heads, vocabulary."""
+
+    layers: int
+    hidden: int
+    feed_forward: int
+    heads: int
+    vocabulary: int
+
+    def products(self, tokens: int) -> float:
+        """Return the multiplications and additions of the matrix products over one window of sub-tokens."""
+        weights = 4 * self.hidden**2 + 2 * self.hidden * self.feed_forward
+        return 2.0 * self.layers * tokens * (weights + 2 * tokens * self.hidden)
+
+
+# AraBERT base v0.2 (Antoun, Baly and Hajj 2020) and the offline base that the released model grew from.
+ARABERT = Size(12, 768, 3072, 12, 64_000)
+OFFLINE = Size(12, 384, 1536, 12, 26_296)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A model in every form that is measured.
+
+    Attributes:
+        name: What tables call it.
+        size: Its shape.
+        torch_folder: Random weights and tokenizer as transformers loads them.
+        fp32_folder: The same as a model folder, int8 beside fp32.
+        int8_folder: The model folder that answers in int8.
+    """
+
+    name: str
+    size: Size
+    torch_folder: Path
+    fp32_folder: Path
+    int8_folder: Path
+
+
+def arabert(cache: Path, texts: Sequence[str]) -> Measured:
+    """Return a model of AraBERT's size with random weights; made once, kept in a folder."""
+    torch_folder, folder = _random(cache / "arabert", ARABERT, texts)
+    return Measured("AraBERT's size, random weights", ARABERT, torch_folder, folder, folder)
+
+
+def released(cache: Path, texts: Sequence[str]) -> Measured:
+    """Return the released model, with random weights of its shape for what it is not released as."""
+    torch_folder, folder = _random(cache / "offline", OFFLINE, texts)
+    return Measured("the released model", OFFLINE, torch_folder, folder, RELEASED)
+
+
+def _random(cache: Path, size: Size, texts: Sequence[str]) -> tuple[Path, Path]:
+    torch_folder, folder = cache / "torch", cache / "model"
+    if not (folder / SETTINGS_FILE).is_file():
+        shutil.rmtree(cache, ignore_errors=True)
+        folder.mkdir(parents=True)
+        classifier = _classifier(size)
+        classifier.save_pretrained(torch_folder)
+        _save_tokenizer(torch_folder)
+        _export(classifier, folder, texts)
+    return torch_folder, folder
+
+
+def _settings() -> dict[str, object]:
+    return dict(json.loads((RELEASED / SETTINGS_FILE).read_text(encoding="utf-8")))
+
+
+def _tokenizer() -> Tokenizer:
+    """Return the released tokenizer, for all sizes: windows of as many sub-tokens take as long, whatever they mean."""
+    return Tokenizer.from_file(str(RELEASED / TOKENIZER_FILE))
+
+
+def _classifier(size: Size) -> BertForTokenClassification:
+    settings = _settings()
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=size.vocabulary,
+        hidden_size=size.hidden,
+        num_hidden_layers=size.layers,
+        num_attention_heads=size.heads,
+        intermediate_size=size.feed_forward,
+        num_labels=len(settings["labels"]) * len(TagSet(str(settings["tags"])).tags),
+        attn_implementation="eager",
+    )
+    return BertForTokenClassification(config).eval()
+
+
+def _save_tokenizer(folder: Path) -> None:
+    special = {"pad_token": "<pad>", "unk_token": "<unk>", "cls_token": "<s>", "sep_token": "</s>"}
+    PreTrainedTokenizerFast(tokenizer_object=_tokenizer(), model_max_length=512, **special).save_pretrained(folder)
+
+
+def _export(classifier: BertForTokenClassification, folder: Path, texts: Sequence[str]) -> None:
+    settings, tokenizer = _settings(), _tokenizer()
+    tokenizer.save(str(folder / TOKENIZER_FILE))
+    encoder = WordEncoder(tokenizer, settings["max_length"], settings["overlap"])
+    pages = [Page(text) for text in texts[:_SMOOTHING_TEXTS]]
+    windows = [torch.from_numpy(window.input_ids)[None] for page in pages for window in encoder.encode(page)]
+    smoothed = folder / "smooth.onnx"
+    write_onnx(classifier, folder / MODEL_FILES["fp32"])
+    write_onnx(smooth(classifier, windows), smoothed)
+    quantize(smoothed, folder / MODEL_FILES["int8"])
+    smoothed.unlink()
+    settings["files"] = {name: file_sha256(folder / name) for name in (TOKENIZER_FILE, *MODEL_FILES.values())}
+    (folder / SETTINGS_FILE).write_text(json.dumps(settings), encoding="utf-8")
