@@ -21,7 +21,7 @@ model = AutoModelForTokenClassification.from_pretrained({folder!r})
 tokenizer = AutoTokenizer.from_pretrained({folder!r})
 pipeline("token-classification", model=model, tokenizer=tokenizer, stride=64, aggregation_strategy="simple")({text!r})
 """
-# The most memory that this program held; `getrusage` says what the process held that it was forked from, if that is more.
+# VmHWM is the most memory that this program held; `getrusage` counts what it was forked from as well.
 _TELL = """
 import json, re, time
 held = re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read()).group(1)
