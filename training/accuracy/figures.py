@@ -13,10 +13,9 @@ from aqwal.serving.model_folder import MODEL_FILES
 from aqwal.training.accuracy.bootstrap import CONFIDENCE, RESAMPLES, score_with_intervals
 from aqwal.training.accuracy.errors import error_examples, error_figures
 from aqwal.training.accuracy.reporting_rules import answer_by_rules
-from aqwal.training.accuracy.served import MODEL, read_as_served
+from aqwal.training.accuracy.served import MODEL, Trained, read_as_served
 from aqwal.training.crossval import RESULT_FILE, CrossValidationConfig, read_out_of_fold
 from aqwal.training.metrics import Answered, pair_score_of
-from aqwal.training.trial import Trial
 
 # Errors shown of each kind and label: of written articles; of the seeds, which are others' texts, in all.
 _CORPUS_EXAMPLES, _SEED_EXAMPLES = 2, 5
@@ -34,7 +33,7 @@ class Material:
         points: The learning curve, if it was run.
     """
 
-    trial: Trial
+    trial: Trained
     corpus: Sequence[Document]
     seeds: Sequence[Document]
     crossval: CrossValidationConfig

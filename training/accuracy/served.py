@@ -1,15 +1,21 @@
-"""A trial as it is served: exported, and its answers in both precisions, kept beside it."""
+"""A trained run as it is served: exported, and its answers in both precisions, kept beside it."""
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
 from aqwal.annotations.records import Document
 from aqwal.serving import Predictor
 from aqwal.serving.model_folder import MODEL_FILES, SETTINGS_FILE
 from aqwal.training.answers import read_answers, write_answers
+from aqwal.training.average import average_runs
+from aqwal.training.config import TrainConfig
 from aqwal.training.export import export_model
 from aqwal.training.gate import predictor_answers
 from aqwal.training.metrics import Answered
+from aqwal.training.train import CHECKPOINT
 from aqwal.training.trial import Trial
 
 MODEL = "model"
@@ -18,8 +24,48 @@ MODEL = "model"
 Served = dict[str, list[Answered]]
 
 
-def answer_as_served(trial: Trial, documents: Sequence[Document]) -> Served:
-    """Return the answers of the exported trial, doing only what was not done before."""
+class Trained(Protocol):
+    """A run folder that trains itself if need be: a `Trial`, or several averaged."""
+
+    @property
+    def config(self) -> TrainConfig:
+        """The training run."""
+
+    @property
+    def folder(self) -> Path:
+        """Its run folder."""
+
+    def checkpoint(self) -> Path:
+        """Return the folder of the weights, trained unless they are there."""
+
+
+@dataclass(frozen=True)
+class Averaged:
+    """Several trials in one: the mean of their weights, in a run folder of its own.
+
+    Attributes:
+        trials: Two or more; the first says temperatures and thresholds.
+        folder: The run folder.
+    """
+
+    trials: Sequence[Trial]
+    folder: Path
+
+    @property
+    def config(self) -> TrainConfig:
+        """The first trial's training run."""
+        return self.trials[0].config
+
+    def checkpoint(self) -> Path:
+        """Return the folder of the mean weights."""
+        for trial in self.trials:
+            trial.checkpoint()
+        average_runs([trial.folder for trial in self.trials], self.folder)
+        return self.folder / CHECKPOINT
+
+
+def answer_as_served(trial: Trained, documents: Sequence[Document]) -> Served:
+    """Return the answers of the exported run, doing only what was not done before."""
     model = trial.folder / MODEL
     if not _is_exported(trial):
         for precision in MODEL_FILES:
@@ -34,7 +80,7 @@ def answer_as_served(trial: Trial, documents: Sequence[Document]) -> Served:
     return served
 
 
-def read_as_served(trial: Trial, documents: Sequence[Document]) -> Served | None:
+def read_as_served(trial: Trained, documents: Sequence[Document]) -> Served | None:
     """Return the stored answers; None if they are not all there, or of other temperatures or thresholds."""
     if not _is_exported(trial):
         return None
@@ -43,7 +89,7 @@ def read_as_served(trial: Trial, documents: Sequence[Document]) -> Served | None
     return there if len(there) == len(stored) else None
 
 
-def _is_exported(trial: Trial) -> bool:
+def _is_exported(trial: Trained) -> bool:
     path = trial.folder / MODEL / SETTINGS_FILE
     if not path.is_file():
         return False

@@ -18,7 +18,7 @@ from aqwal.annotations.atomic import write_text
 from aqwal.annotations.records import Document
 from aqwal.training.accuracy.figures import Material, gather_figures
 from aqwal.training.accuracy.learning_curve import CURVE_FILE, run_curve
-from aqwal.training.accuracy.served import answer_as_served
+from aqwal.training.accuracy.served import Averaged, Trained, answer_as_served
 from aqwal.training.config import PROJECT_ROOT, Count, TrainConfig, parse_config
 from aqwal.training.crossval import CrossValidationConfig, cross_validate
 from aqwal.training.data import load_documents
@@ -42,6 +42,9 @@ class AccuracyConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     train: str = Field(description="YAML file of the training run on the corpus alone.")
+    average_with: tuple[str, ...] = Field(
+        (), description="YAML files of further trainings on parts of the same documents, whose weights are averaged in."
+    )
     crossval: str = Field(description="YAML file of the cross-validation over the same documents.")
     gold: list[str] = Field(
         min_length=1, description="Annotated real news that no run trains on; glob patterns allowed."
@@ -105,11 +108,21 @@ class Accuracy:
     def _seeds(self) -> list[Document]:
         return load_documents(self._config.gold, PROJECT_ROOT).documents
 
+    @cached_property
+    def _trials(self) -> list[Trial]:
+        others = [parse_config(["--config", name], DEFAULT_CONFIG, TrainConfig) for name in self._config.average_with]
+        return [Trial(config) for config in (self._train, *others)]
+
+    @property
+    def _trained(self) -> Trained:
+        """The training on the corpus alone, or the mean of several."""
+        return Averaged(self._trials, self._folder / "averaged") if len(self._trials) > 1 else self._trials[0]
+
     def corpus(self) -> None:
-        """Train on the corpus alone, unless its run folder has that already; export, answer the seeds as served."""
-        trial = Trial(self._train)
-        trial.adopt()
-        answer_as_served(trial, self._seeds)
+        """Train on the corpus alone, unless run folders have that already; export, answer the seeds as served."""
+        for trial in self._trials:
+            trial.adopt()
+        answer_as_served(self._trained, self._seeds)
 
     def curve(self) -> None:
         """Train on samples of the corpus."""
@@ -125,7 +138,7 @@ class Accuracy:
         corpus = documents_of(self._train)["train"]
         curve = self._folder / "curve" / CURVE_FILE
         points = json.loads(curve.read_text(encoding="utf-8")) if curve.is_file() else None
-        figures = gather_figures(Material(Trial(self._train), corpus, self._seeds, self._crossval, points))
+        figures = gather_figures(Material(self._trained, corpus, self._seeds, self._crossval, points))
         draw_pictures(figures, self._docs / "images")
         notes = self._docs / "accuracy-notes.md"
         text = render_report(figures, notes.read_text(encoding="utf-8") if notes.is_file() else None)
