@@ -9,7 +9,7 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from aqwal.training.adapt import checkpoints
+from aqwal.training import checkpoints
 from aqwal.training.adapt.config import AdaptConfig
 from aqwal.training.adapt.run import adapt
 
