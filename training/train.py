@@ -103,7 +103,7 @@ def train(config: TrainConfig) -> dict[str, Any]:
     # Curves of steps that were done and not saved are hidden.
     accelerator.init_trackers("tensorboard", init_kwargs={"tensorboard": {"purge_step": progress.step + 1}})
     numbers = len(parts["train"]), len(windows), tuning.total_steps, config.epochs, accelerator.num_processes
-    _log.info("%d documents, %d windows, %d optimizer steps in %d epochs on %d processes", *numbers)
+    _log.info("%d documents, %d windows, %d optimizer steps in %d epochs, processes: %d", *numbers)
 
     with StopSignals() as stop:
         while progress.epoch <= config.epochs:
