@@ -107,16 +107,7 @@ def train(config: TrainConfig) -> dict[str, Any]:
 
     with StopSignals() as stop:
         while progress.epoch <= config.epochs:
-            for step in tuning.steps(progress):
-                signal = stop.agreed()
-                if signal or step % config.save_every == 0:
-                    tuning.read(progress)
-                    saved = checkpoints.save(progress.as_dict())
-                if signal:
-                    word = "stopped by %s after step %d: all is saved in %s; go on with --resume auto"
-                    _log.warning(word, signal.name, step, saved)
-                    accelerator.end_training()
-                    sys.exit(128 + signal)
+            _train_epoch(accelerator, tuning, progress, checkpoints, config.save_every, stop)
             tagger = tuning.whole_tagger()
             progress.end_epoch(evaluate_documents(accelerator, tagger, encoder, parts["development"]))
             if progress.epoch > config.epochs if config.keep == "last" else progress.is_best:
@@ -127,6 +118,28 @@ def train(config: TrainConfig) -> dict[str, Any]:
     _log.info("kept epoch %d (%s): %s", progress.kept["epoch"], config.keep, run / CHECKPOINT)
     accelerator.end_training()
     return progress.metrics
+
+
+def _train_epoch(
+    accelerator: Accelerator,
+    tuning: FineTuning,
+    progress: Progress,
+    checkpoints: Checkpoints,
+    save_every: int,
+    stop: StopSignals,
+) -> None:
+    """Train through the rest of the running epoch; save now and then, and leave once a signal asks for it."""
+    for step in tuning.steps(progress):
+        signal = stop.agreed()
+        if not signal and step % save_every:
+            continue
+        tuning.read(progress)
+        saved = checkpoints.save(progress.as_dict())
+        if signal:
+            word = "stopped by %s after step %d: all is saved in %s; go on with --resume auto"
+            _log.warning(word, signal.name, step, saved)
+            accelerator.end_training()
+            sys.exit(128 + signal)
 
 
 def _make_accelerator(config: TrainConfig) -> Accelerator:

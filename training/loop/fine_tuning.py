@@ -14,6 +14,7 @@ from accelerate.utils import send_to_device
 from datasets import Dataset
 from torch import Tensor
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
+from torch.distributed.tensor import DTensor
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
@@ -114,6 +115,8 @@ class FineTuning:
                 accelerator.backward(loss * accelerator.num_processes / words)
             total += loss.detach()
         norm = accelerator.clip_grad_norm_(self._model.parameters(), self._config.max_gradient_norm)
+        if isinstance(norm, DTensor):  # FSDP
+            norm = norm.full_tensor()
         # Left on the device: fetching numbers at each step would make the CPU wait for the GPU.
         rate = self._schedule.get_last_lr()[0]
         self._unread.append({"loss": total, "norm": norm, "words": words, "rate": rate})
@@ -140,7 +143,7 @@ class FineTuning:
         if not self._unread:
             return
         losses = self._accelerator.reduce(torch.stack([one["loss"] for one in self._unread])).tolist()
-        norms = torch.stack([one["norm"].float() for one in self._unread]).tolist()
+        norms = torch.stack([one["norm"] for one in self._unread]).tolist()
         for back, (one, loss, norm) in enumerate(zip(self._unread, losses, norms, strict=True), 1 - len(losses)):
             step = progress.step + back
             self._check(step, loss, norm)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,18 +21,37 @@ from aqwal.training.train import train
 LAUNCH = [str(Path(sys.executable).with_name("accelerate")), "launch", "--num_processes", "2"]
 TWO_ON_A_CPU = [*LAUNCH, "--multi_gpu", "--main_process_port", "0", "--num_cpu_threads_per_process", "1"]
 DEVELOPMENT = "003_5b03c3492d964627"
+# accelerate spreads a model over GPUs only, torch over CPUs too. Process 0 gets a signal at its seventh pass, once.
+ON_A_CPU = """
+import os, pathlib, signal, sys
+from accelerate.state import PartialState
+from accelerate.utils import DistributedType
+os.environ["ACCELERATE_TORCH_DEVICE"] = "cpu"
+PartialState._prepare_backend = lambda *_: ("gloo", DistributedType.MULTI_GPU)
+from aqwal.training.model import SpanTagger
+from aqwal.training.train import main
+forward, passes, stopped = SpanTagger.forward, [], pathlib.Path(__file__).with_name("stopped")
+def stop(self, batch):
+    passes.append(1)
+    if len(passes) == 7 and os.environ["RANK"] == "0" and not stopped.exists():
+        stopped.touch()
+        signal.raise_signal(signal.SIGTERM)
+    return forward(self, batch)
+SpanTagger.forward = stop
+main()
+"""
 
 
 @pytest.fixture
 def launch(root: Path, tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
     """Start a fine-tuning in two processes."""
 
-    def start(config, command=TWO_ON_A_CPU, **environment: str) -> subprocess.Popen[str]:
+    def start(config, command=TWO_ON_A_CPU, script="training/train.py", **environment: str) -> subprocess.Popen[str]:
         path = tmp_path / f"{Path(config.output_dir).name}.yaml"
         path.write_text(yaml.safe_dump(config.model_dump(mode="json")))
         around = {**os.environ, "ACCELERATE_USE_CPU": "true", **environment}
         return subprocess.Popen(
-            [*command, "training/train.py", "--config", str(path)],
+            [*command, script, "--config", str(path)],
             cwd=root,
             env=around,
             stderr=subprocess.PIPE,
@@ -92,6 +112,24 @@ def test_two_processes_learn_as_one(launch, make_config, settings, alone, tmp_pa
     assert process.returncode == 0, said
     assert "18 optimizer steps in 3 epochs, processes: 2" in said
     assert_alike(tmp_path / "run", alone)
+
+
+def test_two_processes_that_share_one_model_resume_and_learn_as_one(
+    launch, make_config, settings, alone, root, tmp_path
+):
+    """FSDP as configs/accelerate/fsdp.yaml sets it, stopped and gone on."""
+    script = tmp_path / "on_a_cpu.py"
+    script.write_text(ON_A_CPU)
+    config = make_config(tmp_path / "run", **settings, resume="auto", gradient_accumulation_steps=2)
+    arguments = ["--config_file", str(root / "configs/accelerate/fsdp.yaml"), "--main_process_port", "0"]
+    start = partial(launch, config, [*LAUNCH, *arguments], str(script), ACCELERATE_USE_CPU="false")
+    said = [start().communicate()[1] for _ in range(2)]
+    assert "stopped by SIGTERM after step" in said[0]
+    assert "going on after step" in said[1]
+    mine, theirs = (json.loads((one / "metrics.json").read_text())["epochs"] for one in (tmp_path / "run", alone))
+    assert [entry["loss"] for entry in mine] == pytest.approx([entry["loss"] for entry in theirs], rel=1e-3)
+    weights = [load_file(one / "checkpoint" / "model.safetensors") for one in (tmp_path / "run", alone)]
+    assert all(torch.allclose(tensor, weights[1][name], atol=2e-4) for name, tensor in weights[0].items())
 
 
 @pytest.mark.parametrize("passes", [2, 3, 7])
