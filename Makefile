@@ -20,7 +20,9 @@ $(VENV)/.installed-%: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 install: $(VENV)/.installed-dev
 
+# Always a new training, also after one that was stopped.
 quickstart: $(VENV)/.installed-training
+	rm -rf runs/quickstart/checkpoints
 	$(BIN)/accelerate launch --config_file configs/accelerate/cpu.yaml training/train.py --config configs/quickstart.yaml
 	$(BIN)/python -m aqwal.training.export runs/quickstart models/quickstart
 	$(BIN)/aqwal render --model models/quickstart docs/demo-article.txt

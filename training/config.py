@@ -20,6 +20,8 @@ DEFAULT_CONFIG = PROJECT_ROOT / "configs" / "arabert.yaml"
 
 # About half the exact F1 that models of this kind reach; see `aqwal.serving.candidates`.
 _USUAL_THRESHOLD = 0.25
+# Fields of a run that decide nothing about its result.
+BOOKKEEPING_FIELDS = ("save_every", "log_every", "resume")
 Rate = Annotated[float, Field(gt=0, le=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -44,8 +46,10 @@ class TrainConfig(BaseModel):
     )
     overlap: int = Field(128, ge=0, description="What neighbouring windows share, in sub-tokens, about.")
     epochs: Count = Field(description="Passes over the training windows.")
-    batch_size: Count = Field(description="Windows in one forward pass of one process.")
-    gradient_accumulation_steps: Count = Field(1, description="Forward passes of a process in one optimizer step.")
+    batch_size: Count = Field(description="Windows in one optimizer step, over all processes.")
+    gradient_accumulation_steps: Count = Field(
+        1, description="Forward passes that a process cuts its part of a step into: less memory, the same result."
+    )
     encoder_rate: Rate = Field(description="Highest learning rate of the encoder.")
     layer_decay: Annotated[float, Field(gt=0, le=1)] = Field(
         1.0, description="By which the encoder's rate is multiplied for each layer further down; embeddings come last."
@@ -79,6 +83,11 @@ class TrainConfig(BaseModel):
     )
     thresholds: dict[str, Share] = Field(
         {}, description="Probability from which a span of a label is worth answering; .25 if not named."
+    )
+    save_every: Count = Field(500, description="Optimizer steps between two checkpoints that a run can go on from.")
+    log_every: Count = Field(10, description="Optimizer steps between two looks at the loss.")
+    resume: Literal["never", "auto"] = Field(
+        "never", description="`auto` goes on from the last checkpoint in the run folder, if there is one."
     )
     seed: int = Field(13, ge=0, description="Random seed of initial weights, order and dropout.")
 

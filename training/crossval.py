@@ -32,7 +32,8 @@ from aqwal.training.reliability import reliability_of
 from aqwal.training.run_folder import as_json
 from aqwal.training.slices import Slices, slice_answers
 from aqwal.training.summary import COLUMNS, markdown_row, shown, summarise
-from aqwal.training.trial import ANSWERS_FILE, SPLITS_FILE, TRIAL_ERRORS, Outcome, Trial, answer_all
+from aqwal.training.train import TRAINING_ERRORS
+from aqwal.training.trial import ANSWERS_FILE, SPLITS_FILE, Outcome, Trial, answer_all
 
 DEFAULT_CONFIG = PROJECT_ROOT / "configs" / "crossval-seeds.yaml"
 RESULT_FILE = "crossval.json"
@@ -83,7 +84,7 @@ def main(arguments: list[str] | None = None) -> None:
     config = parse_config(arguments, DEFAULT_CONFIG, CrossValidationConfig, "Train and score by documents held out.")
     try:
         result = cross_validate(config)
-    except TRIAL_ERRORS as error:
+    except TRAINING_ERRORS as error:
         sys.exit(f"crossval: {error}")
     sys.stdout.write(f"{markdown_table(result)}\n\n{as_yaml(result['calibration'])}\n")
 

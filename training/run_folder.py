@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,11 @@ def check_finished(run: Path, names: Iterable[str]) -> None:
     for name in names:
         if not (run / name).is_file():
             raise FileNotFoundError(f"{run / name} is missing; is {run} the folder of a finished run?")
+
+
+def differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return the names of what two descriptions do not have in common."""
+    return sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
 
 
 def as_json(content: Any) -> str:

@@ -24,7 +24,8 @@ from aqwal.training.logs import start_logging
 from aqwal.training.metrics import score
 from aqwal.training.run_folder import as_json
 from aqwal.training.summary import COLUMNS, markdown_row, mean_and_spread, shown, summarise
-from aqwal.training.trial import TRIAL_ERRORS, Trial, documents_of
+from aqwal.training.train import TRAINING_ERRORS
+from aqwal.training.trial import Trial, documents_of
 
 DEFAULT_CONFIG = PROJECT_ROOT / "configs" / "sweeps" / "edges.yaml"
 DEVELOPMENT, RESULT_FILE = "development", "result.json"
@@ -74,7 +75,7 @@ def main(arguments: list[str] | None = None) -> None:
     config = parse_config(rest, DEFAULT_CONFIG, SweepConfig, purpose)
     try:
         results, failed = run_sweep(config, files)
-    except TRIAL_ERRORS as error:
+    except TRAINING_ERRORS as error:
         sys.exit(f"sweep: {error}")
     sys.stdout.write(markdown_tables(results) + "\n")
     if failed:

@@ -1,27 +1,20 @@
 """Fine-tune a token classifier on annotated documents.
 
-    accelerate launch training/train.py --config configs/arabert.yaml [--epochs 10 …]
+    accelerate launch training/train.py --config configs/arabert.yaml [--resume auto] [--epochs 10 …]
 
-From inside training/: `accelerate launch train.py`. `--config` defaults to configs/arabert.yaml.
+From inside training/: `accelerate launch train.py`. `--config` defaults to configs/arabert.yaml. docs/training.md tells
+how to go on after a stop and how to run on several GPUs.
 """
 
-import math
-import re
+import os
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import nullcontext
-from functools import partial
+from pathlib import Path
 from typing import Any
 
-import torch
 from accelerate import Accelerator
 from accelerate.logging import get_logger
-from accelerate.utils import gather_object, set_seed
-from torch.optim import AdamW
-from torch.utils.data import DataLoader
-from tqdm.auto import tqdm
-from transformers import get_linear_schedule_with_warmup
-from transformers.trainer_pt_utils import LengthGroupedSampler
+from accelerate.utils import GradientAccumulationPlugin, gather_object, set_seed
+from tokenizers import Tokenizer
 
 from aqwal.annotations.atomic import write_text
 from aqwal.annotations.records import AnnotationError, Document
@@ -29,19 +22,33 @@ from aqwal.serving.encoding import WordEncoder
 from aqwal.serving.model_folder import TOKENIZER_FILE
 from aqwal.serving.tags import TagSet
 from aqwal.training.bases import BaseEncoderError, load_model, load_tokenizer, resolve_base
-from aqwal.training.config import DEFAULT_CONFIG, PROJECT_ROOT, TrainConfig, parse_config
-from aqwal.training.data import IGNORED, PARTS, collate, encode_documents, load_documents, split_documents
+from aqwal.training.checkpoints import CheckpointError, Checkpoints, written_whole
+from aqwal.training.config import BOOKKEEPING_FIELDS, DEFAULT_CONFIG, PROJECT_ROOT, TrainConfig, parse_config
+from aqwal.training.data import PARTS, AnnotatedFiles, encode_documents, load_documents, split_documents
 from aqwal.training.logs import start_logging
+from aqwal.training.loop.fine_tuning import DivergedError, FineTuning
+from aqwal.training.loop.progress import Progress
+from aqwal.training.loop.stopping import StopSignals
 from aqwal.training.metrics import score
 from aqwal.training.model import SpanTagger, answer_documents
 from aqwal.training.offline_encoder import OfflineEncoderError
 from aqwal.training.run_folder import METRICS_FILE, as_json, describe_run
 
-CHECKPOINT = "checkpoint"
+CHECKPOINT, CHECKPOINTS = "checkpoint", "checkpoints"
+# What a training raises for reasons that a person can mend.
+TRAINING_ERRORS = (
+    AnnotationError,
+    BaseEncoderError,
+    CheckpointError,
+    DivergedError,
+    OfflineEncoderError,
+    OSError,
+    ValueError,
+)
+# What may differ between a run and the one that goes on with it.
+_FREE_FIELDS = {"documents", "splits", "output_dir", "gradient_accumulation_steps", *BOOKKEEPING_FIELDS}
 # Below this many training documents a development set is too small to choose an epoch by.
 _LEAST_DOCUMENTS_TO_CHOOSE = 40
-# How transformers names the parameters of encoder layers.
-_LAYER = re.compile(r"\.layers?\.(\d+)\.")
 _log = get_logger("aqwal.training.train")
 
 
@@ -51,7 +58,7 @@ def main(arguments: list[str] | None = None) -> None:
     config = parse_config(arguments, DEFAULT_CONFIG, TrainConfig)
     try:
         train(config)
-    except (AnnotationError, BaseEncoderError, OfflineEncoderError, FileNotFoundError, ValueError) as error:
+    except TRAINING_ERRORS as error:
         sys.exit(f"train.py: {error}")
 
 
@@ -62,164 +69,143 @@ def train(config: TrainConfig) -> dict[str, Any]:
         The metrics that were written: one entry an epoch, and which epoch's weights were kept.
 
     Raises:
-        ValueError: If the data does not fit the configuration.
+        CheckpointError: If a checkpoint cannot be written, or none is whole.
+        DivergedError: If the loss is no number any more.
+        SystemExit: With 128 and the signal's number, after SIGTERM or Ctrl-C and once all is saved.
+        ValueError: If the data or an earlier checkpoint does not fit the configuration.
     """
     run = config.path(config.output_dir)
-    accelerator = Accelerator(mixed_precision=config.mixed_precision, log_with="tensorboard", project_dir=run)
-    accelerator.init_trackers("tensorboard")
+    accelerator = _make_accelerator(config)
     set_seed(config.seed)
-
     files = load_documents(config.documents, PROJECT_ROOT)
     parts = split_documents(files.documents, config.path(config.splits) if config.splits else None)
     _check_choice(config, parts)
-    if accelerator.is_main_process:
-        ids = {part: [document.id for document in parts[part]] for part in PARTS}
-        describe_run(run, config, {"files": files.hashes, "documents": ids})
+    data = _describe_data(files, parts)
+
+    checkpoints = Checkpoints(run / CHECKPOINTS, accelerator, _origin(config, data))
+    if config.resume == "auto" and (run / CHECKPOINT).is_dir() and (finished := checkpoints.finished()) is not None:
+        _log.info("%s is finished; to train anew, give --resume never or another output_dir", run)
+        return Progress(**finished).metrics
 
     with accelerator.main_process_first():
         base = resolve_base(config.base, PROJECT_ROOT)
     tokenizer = load_tokenizer(base)
     encoder = WordEncoder(tokenizer, config.max_length, config.overlap)
-    tag_set = TagSet(config.tags)
-    classifier = load_model(base, config.labels, tag_set, config.dropout, config.attention_dropout)
-    model = SpanTagger(
-        classifier,
-        config.labels,
-        tag_set,
-        config.loss == "crf",
-        config.calibration,
-        config.hidden_share,
-        encoder.unknown,
-    )
-    if config.freeze_embeddings:
-        classifier.get_input_embeddings().requires_grad_(False)
-    windows = encode_documents(parts["train"], encoder, config.labels, tag_set)
-    pad_id = model.classifier.config.pad_token_id or 0
-    # Windows of like length share an optimizer step, so that little of it is padding; which ones is random.
-    step_size = config.batch_size * config.gradient_accumulation_steps * accelerator.num_processes
-    sampler = LengthGroupedSampler(step_size, lengths=[len(ids) for ids in windows["input_ids"]])
-    loader = DataLoader(windows, config.batch_size, sampler=sampler, collate_fn=partial(collate, pad_id=pad_id))
+    tagger = _make_tagger(config, base, encoder.unknown)
+    windows = encode_documents(parts["train"], encoder, config.labels, tagger.tag_set)
+    tuning = FineTuning(config, accelerator, tagger, windows)
+    # Each process draws its own dropout; the weights, made before, are the same.
+    set_seed(config.seed, device_specific=True)
 
-    optimizer = AdamW(_parameter_groups(model, config), fused=True)
-    model, optimizer, loader = accelerator.prepare(model, optimizer, loader)
-    steps = config.epochs * math.ceil(len(loader) / config.gradient_accumulation_steps)
-    schedule = get_linear_schedule_with_warmup(  # type: ignore[no-untyped-call]
-        optimizer, round(config.warmup * steps), steps
-    )
-    _log.info(
-        "%d documents, %d windows, %d optimizer steps in %d epochs",
-        len(parts["train"]),
-        len(windows),
-        steps,
-        config.epochs,
-    )
+    progress = Progress(**(checkpoints.begin(config.resume) or {}))
+    if accelerator.is_main_process:
+        describe_run(run, config, data)
+    # Curves of steps that were done and not saved are hidden.
+    accelerator.init_trackers("tensorboard", init_kwargs={"tensorboard": {"purge_step": progress.step + 1}})
+    numbers = len(parts["train"]), len(windows), tuning.total_steps, config.epochs, accelerator.num_processes
+    _log.info("%d documents, %d windows, %d optimizer steps in %d epochs, processes: %d", *numbers)
 
-    history: list[dict[str, Any]] = []
-    kept: dict[str, Any] = {}
-    for epoch in range(1, config.epochs + 1):
-        loss = _train_epoch(accelerator, model, optimizer, schedule, loader, config, epoch)
-        scores = evaluate_documents(accelerator, model, encoder, parts["development"])
-        history.append({"epoch": epoch, "loss": loss, "development": scores})
-        accelerator.log({"loss": loss, **_flat(scores)}, step=epoch)
-        if (config.keep == "last" and epoch == config.epochs) or (config.keep == "best" and _is_best(history)):
-            kept = {"epoch": epoch, "development": scores}
-            if accelerator.is_main_process:
-                accelerator.unwrap_model(model).save(run / CHECKPOINT)
-                tokenizer.save(str(run / CHECKPOINT / TOKENIZER_FILE))
-        if accelerator.is_main_process:
-            write_text(run / METRICS_FILE, as_json({"epochs": history, "kept": kept}))
-    _log.info("kept epoch %d (%s): %s", kept["epoch"], config.keep, run / CHECKPOINT)
+    with StopSignals() as stop:
+        while progress.epoch <= config.epochs:
+            _train_epoch(accelerator, tuning, progress, checkpoints, config.save_every, stop)
+            tagger = tuning.whole_tagger()
+            progress.end_epoch(evaluate_documents(accelerator, tagger, encoder, parts["development"]))
+            if progress.epoch > config.epochs if config.keep == "last" else progress.is_best:
+                progress.keep()
+                _save_weights(accelerator, tagger, tokenizer, run / CHECKPOINT)
+            _report(accelerator, progress, run / METRICS_FILE)
+    checkpoints.finish(progress.as_dict())
+    _log.info("kept epoch %d (%s): %s", progress.kept["epoch"], config.keep, run / CHECKPOINT)
     accelerator.end_training()
-    return {"epochs": history, "kept": kept}
+    return progress.metrics
 
 
 def _train_epoch(
     accelerator: Accelerator,
-    model: torch.nn.Module,
-    optimizer: Any,
-    schedule: Any,
-    loader: Any,
-    config: TrainConfig,
-    epoch: int,
-) -> float:
-    """Pass once over the windows; return the mean loss of a word."""
-    model.train()
-    total_loss = total_words = 0.0
-    steps = math.ceil(len(loader) / config.gradient_accumulation_steps)
-    progress = tqdm(
-        _in_groups(loader, config.gradient_accumulation_steps),
-        desc=f"epoch {epoch}/{config.epochs}",
-        total=steps,
-        disable=not accelerator.is_local_main_process,
+    tuning: FineTuning,
+    progress: Progress,
+    checkpoints: Checkpoints,
+    save_every: int,
+    stop: StopSignals,
+) -> None:
+    """Train through the rest of the running epoch; save now and then, and leave once a signal asks for it."""
+    for step in tuning.steps(progress):
+        signal = stop.agreed()
+        if not signal and step % save_every:
+            continue
+        tuning.read(progress)
+        saved = checkpoints.save(progress.as_dict())
+        if signal:
+            word = "stopped by %s after step %d: all is saved in %s; go on with --resume auto"
+            _log.warning(word, signal.name, step, saved)
+            accelerator.end_training()
+            sys.exit(128 + signal)
+
+
+def _make_accelerator(config: TrainConfig) -> Accelerator:
+    # The passes of a step are ours to count: a launcher's setting would divide the loss once more.
+    accelerator = Accelerator(
+        mixed_precision=config.mixed_precision,
+        log_with="tensorboard",
+        project_dir=config.path(config.output_dir),
+        gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=1),
     )
-    for batches in progress:
-        # The loss is a sum over the words of the whole optimizer step, whatever process or forward
-        # pass they are in; dividing pass by pass would weigh words of short windows more.
-        labelled = sum((batch["tags"] != IGNORED).sum() for batch in batches)
-        words = accelerator.gather(labelled).sum() / len(config.labels)
-        for number, batch in enumerate(batches, 1):
-            with accelerator.no_sync(model) if number < len(batches) else nullcontext():
-                loss = model(batch)
-                # DDP averages gradients over processes where a sum is wanted.
-                accelerator.backward(loss * accelerator.num_processes / words)
-            total_loss += accelerator.gather(loss.detach()).sum().item()
-        accelerator.clip_grad_norm_(model.parameters(), config.max_gradient_norm)
-        optimizer.step()
-        schedule.step()
-        optimizer.zero_grad()
-        total_words += words.item()
-        progress.set_postfix(loss=f"{total_loss / total_words:.4f}")
-    return total_loss / total_words
+    started = int(os.environ.get("WORLD_SIZE", "1"))
+    if started != accelerator.num_processes:
+        raise ValueError(
+            f"{started} processes were started, and each would train alone; on a CPU set ACCELERATE_USE_CPU=true, and "
+            "see docs/training.md"
+        )
+    if config.batch_size < accelerator.num_processes:
+        raise ValueError(
+            f"batch_size {config.batch_size} is less than the {accelerator.num_processes} processes that share it; it "
+            "counts the windows of a whole optimizer step"
+        )
+    return accelerator
 
 
-def _in_groups(batches: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    group: list[Any] = []
-    for batch in batches:
-        group.append(batch)
-        if len(group) == size:
-            yield group
-            group = []
-    if group:
-        yield group
+def _describe_data(files: AnnotatedFiles, parts: dict[str, list[Document]]) -> dict[str, Any]:
+    return {"files": files.hashes, "documents": {part: [document.id for document in parts[part]] for part in PARTS}}
+
+
+def _origin(config: TrainConfig, data: dict[str, Any]) -> dict[str, Any]:
+    """Return all that decides a run, as plain data; where the files lie does not."""
+    fields = config.model_dump(mode="json", exclude=_FREE_FIELDS)
+    return {**fields, "files": list(data["files"].values()), "documents": data["documents"]}
+
+
+def _make_tagger(config: TrainConfig, base: str, hidden_id: int) -> SpanTagger:
+    tag_set = TagSet(config.tags)
+    classifier = load_model(base, config.labels, tag_set, config.dropout, config.attention_dropout)
+    if config.freeze_embeddings:
+        classifier.get_input_embeddings().requires_grad_(False)
+    crf = config.loss == "crf"
+    return SpanTagger(classifier, config.labels, tag_set, crf, config.calibration, config.hidden_share, hidden_id)
+
+
+def _save_weights(accelerator: Accelerator, tagger: SpanTagger, tokenizer: Tokenizer, folder: Path) -> None:
+    with written_whole(folder, accelerator) as unfinished:
+        if accelerator.is_main_process:
+            tagger.save(unfinished)
+            tokenizer.save(str(unfinished / TOKENIZER_FILE))
+
+
+def _report(accelerator: Accelerator, progress: Progress, path: Path) -> None:
+    """Add the last epoch to the curves and the metrics."""
+    last = progress.epochs[-1]
+    accelerator.log({"loss": last["loss"], **_flat(last["development"])}, step=progress.step)
+    if accelerator.is_main_process:
+        write_text(path, as_json(progress.metrics))
 
 
 def evaluate_documents(
-    accelerator: Accelerator, model: torch.nn.Module, encoder: WordEncoder, documents: list[Document]
+    accelerator: Accelerator, tagger: SpanTagger, encoder: WordEncoder, documents: list[Document]
 ) -> dict[str, Any]:
-    """Score the model on documents, shared out among the processes; nothing for no documents."""
+    """Score the model on documents, shared out among the processes, each once; nothing for no documents."""
     if not documents:
         return {}
-    tagger = accelerator.unwrap_model(model).eval()
-    with accelerator.split_between_processes(documents) as mine:
-        answers = answer_documents(tagger, encoder, mine)
-    return score(gather_object(answers), tagger.labels)
-
-
-def _parameter_groups(model: SpanTagger, config: TrainConfig) -> list[dict[str, Any]]:
-    """Return AdamW's groups: encoder, head and transitions with their rates, decay on matrices only."""
-    depth = model.classifier.config.num_hidden_layers
-    groups: dict[tuple[float, bool], list[torch.nn.Parameter]] = {}
-    for name, parameter in model.named_parameters():
-        if not parameter.requires_grad:
-            continue
-        if name.startswith("chains."):
-            rate, decays = config.transition_rate, False
-        else:
-            head = name.startswith("classifier.classifier.")
-            rate = config.head_rate if head else _encoder_rate(name, depth, config)
-            decays = parameter.ndim > 1
-        groups.setdefault((rate, decays), []).append(parameter)
-    return [
-        {"params": parameters, "lr": rate, "weight_decay": config.weight_decay if decays else 0.0}
-        for (rate, decays), parameters in groups.items()
-    ]
-
-
-def _encoder_rate(name: str, depth: int, config: TrainConfig) -> float:
-    """Return the rate of an encoder's parameter: the lower its layer, the less (Howard and Ruder 2018)."""
-    layer = _LAYER.search(name)
-    below_top = depth - 1 - int(layer.group(1)) if layer else depth
-    return config.encoder_rate * config.layer_decay**below_top
+    mine = documents[accelerator.process_index :: accelerator.num_processes]
+    return score(gather_object(answer_documents(tagger, encoder, mine)), tagger.labels)
 
 
 def _check_choice(config: TrainConfig, parts: dict[str, list[Document]]) -> None:
@@ -230,11 +216,6 @@ def _check_choice(config: TrainConfig, parts: dict[str, list[Document]]) -> None
             f"keep: best needs development documents and {_LEAST_DOCUMENTS_TO_CHOOSE} or more for training; there are "
             f"{len(parts['development'])} and {len(parts['train'])}: use keep: last"
         )
-
-
-def _is_best(history: list[dict[str, Any]]) -> bool:
-    scores = [entry["development"]["macro_f1"] for entry in history]
-    return bool(scores[-1] > max(scores[:-1], default=-1.0))
 
 
 def _flat(scores: dict[str, Any]) -> dict[str, float]:

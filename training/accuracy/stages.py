@@ -26,7 +26,8 @@ from aqwal.training.gate import ExportError
 from aqwal.training.logs import start_logging
 from aqwal.training.run_folder import as_json
 from aqwal.training.templates import render_template
-from aqwal.training.trial import TRIAL_ERRORS, Trial, documents_of
+from aqwal.training.train import TRAINING_ERRORS
+from aqwal.training.trial import Trial, documents_of
 
 DEFAULT_CONFIG = PROJECT_ROOT / "configs" / "accuracy.yaml"
 STAGES = ("corpus", "curve", "crossval", "report")
@@ -71,7 +72,7 @@ def main(arguments: list[str] | None = None) -> None:
     config = parse_config(arguments, DEFAULT_CONFIG, AccuracyConfig, "Measure the model's accuracy and report it.")
     try:
         Accuracy(config).run()
-    except (*TRIAL_ERRORS, ExportError, ModuleNotFoundError) as error:
+    except (*TRAINING_ERRORS, ExportError, ModuleNotFoundError) as error:
         sys.exit(f"accuracy: {error}")
 
 

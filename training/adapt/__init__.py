@@ -6,5 +6,5 @@
 - `masking`: which words the model has to guess, and what it sees in their place.
 - `masked_model`: the base with the loss of its guesses.
 - `adaptation`: the base trained on the windows, step by step, with a report now and then.
-- `checkpoints`: how far a run is, on disk, so that one that was killed goes on.
+- `progress`: how far a run is, as its checkpoints have it, so that one that was killed goes on.
 """

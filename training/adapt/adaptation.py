@@ -16,13 +16,14 @@ from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 from transformers import AutoTokenizer, PreTrainedModel, get_linear_schedule_with_warmup
 
-from aqwal.training.adapt.checkpoints import Progress, written_whole
 from aqwal.training.adapt.config import AdaptConfig
 from aqwal.training.adapt.masked_model import MaskedWordLoss
 from aqwal.training.adapt.masking import MaskedBatch, MaskedBatches, make_masker
 from aqwal.training.adapt.packing import WindowPacker
+from aqwal.training.adapt.progress import Progress
 from aqwal.training.adapt.text_stream import Place, TextStream
 from aqwal.training.bases import load_masked_model, load_tokenizer
+from aqwal.training.checkpoints import written_whole
 from aqwal.training.data import IGNORED
 
 _FUSED_DEVICES = ("cuda", "cpu", "mps", "xpu")

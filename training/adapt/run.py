@@ -18,10 +18,11 @@ from accelerate.utils import set_seed
 from aqwal.annotations.atomic import write_text
 from aqwal.serving.model_folder import file_sha256
 from aqwal.training.adapt.adaptation import Adaptation
-from aqwal.training.adapt.checkpoints import Checkpoints, Progress
 from aqwal.training.adapt.config import DEFAULT_CONFIG, AdaptConfig
+from aqwal.training.adapt.progress import Progress
 from aqwal.training.adapt.text_stream import TextStream
 from aqwal.training.bases import BaseEncoderError, resolve_base
+from aqwal.training.checkpoints import CheckpointError, Checkpoints
 from aqwal.training.config import PROJECT_ROOT, parse_config
 from aqwal.training.data import find_files, shown_path
 from aqwal.training.logs import start_logging
@@ -42,7 +43,7 @@ def main(arguments: list[str] | None = None) -> None:
     config = parse_config(arguments, DEFAULT_CONFIG, AdaptConfig, "Adapt a base encoder to plain text.")
     try:
         adapt(config)
-    except (BaseEncoderError, OfflineEncoderError, FileNotFoundError, ValueError) as error:
+    except (BaseEncoderError, CheckpointError, OfflineEncoderError, OSError, ValueError) as error:
         sys.exit(f"adapt: {error}")
 
 
@@ -53,6 +54,7 @@ def adapt(config: AdaptConfig) -> list[dict[str, Any]]:
         What `metrics.json` holds: an entry a report, with the loss of a hidden sub-token.
 
     Raises:
+        CheckpointError: If a checkpoint cannot be written, or none is whole.
         ValueError: If the text, the base or an earlier checkpoint does not fit the configuration.
     """
     run = PROJECT_ROOT / Path(config.output_dir).expanduser()
@@ -71,8 +73,9 @@ def adapt(config: AdaptConfig) -> list[dict[str, Any]]:
         base = resolve_base(config.base, PROJECT_ROOT)
     adaptation = Adaptation(config, accelerator, base, stream)
 
-    checkpoints = Checkpoints(run / CHECKPOINTS, accelerator)
-    progress = _begin(config, checkpoints, list(hashes.values()))
+    checkpoints = Checkpoints(run / CHECKPOINTS, accelerator, _origin(config, accelerator, list(hashes.values())))
+    described = checkpoints.begin(config.resume)
+    progress = Progress() if described is None else Progress.from_dict(described, accelerator)
     if accelerator.is_main_process:
         describe_run(run, config, data)
     accelerator.init_trackers("tensorboard")
@@ -81,7 +84,7 @@ def adapt(config: AdaptConfig) -> list[dict[str, Any]]:
         if accelerator.is_main_process:
             write_text(run / METRICS_FILE, as_json({"reports": progress.history}))
         if config.is_checkpoint(report["step"]):
-            checkpoints.save(progress)
+            checkpoints.save(progress.as_dict())
     adaptation.save_base(run / BASE)
     accelerator.end_training()
     return progress.history
@@ -101,14 +104,7 @@ def _count(stream: TextStream) -> dict[str, int]:
     return counts
 
 
-def _begin(config: AdaptConfig, checkpoints: Checkpoints, hashes: list[str]) -> Progress:
-    """Return the progress to go on from, its state loaded; a new one without a checkpoint."""
-    origin = {"text_sha256": hashes, **config.model_dump(mode="json", exclude=_FREE_FIELDS)}
-    newest = checkpoints.newest()
-    if newest is None:
-        return Progress(origin)
-    if config.resume == "never":
-        raise ValueError(f"{newest} is there from an earlier run; give --resume auto to go on, or another output_dir")
-    progress = checkpoints.restore(newest, origin)
-    _log.info("going on after step %d from %s", progress.step, newest)
-    return progress
+def _origin(config: AdaptConfig, accelerator: Accelerator, hashes: list[str]) -> dict[str, Any]:
+    """Return all that decides a run, as plain data; processes do, as each reads its own part of the text."""
+    fields = config.model_dump(mode="json", exclude=_FREE_FIELDS)
+    return {"text_sha256": hashes, "processes": accelerator.num_processes, **fields}

@@ -1,0 +1,52 @@
+"""Every window once an epoch, however many processes and passes share it."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aqwal.training.loop.order import Order, share
+
+LENGTHS = st.lists(st.integers(3, 512), min_size=1, max_size=60).map(tuple)
+
+
+@given(LENGTHS, st.integers(1, 9), st.integers(1, 5), st.integers(0, 3), st.integers(1, 4))
+def test_two_processes_or_more_count_every_window_once(lengths, step_size, passes, seed, processes):
+    """`even_batches` of accelerate repeats windows where they do not come out even."""
+    order = Order(lengths, step_size, seed)
+    steps = list(order.steps(1))
+    assert len(steps) == order.steps_per_epoch
+    counted = []
+    for windows in steps:
+        shares = [share(windows, passes, rank, processes) for rank in range(processes)]
+        assert len({len(one) for one in shares}) == 1, "all processes take part in every pass"
+        assert len(shares[0]) <= passes
+        counted += [window for one in shares for each in one if each.counted for window in each.windows]
+    assert sorted(counted) == list(range(len(lengths)))
+
+
+@given(LENGTHS, st.integers(1, 9), st.integers(1, 5), st.integers(1, 4))
+def test_no_pass_has_more_than_its_part_of_a_step(lengths, step_size, passes, processes):
+    most = -(-step_size // (passes * processes))
+    for windows in Order(lengths, step_size, 1).steps(1):
+        for rank in range(processes):
+            assert all(len(one.windows) <= most for one in share(windows, passes, rank, processes))
+
+
+@given(LENGTHS, st.integers(1, 9))
+def test_seed_and_epoch_decide_the_order(lengths, step_size):
+    first = list(Order(lengths, step_size, 1).steps(2))
+    assert first == list(Order(lengths, step_size, 1).steps(2))
+
+
+def test_epochs_and_seeds_have_orders_of_their_own():
+    orders = [Order(tuple(range(100, 200)), 4, seed) for seed in (1, 2)]
+    assert len({tuple(order.steps(epoch)) for order in orders for epoch in (1, 2, 3)}) == 6
+
+
+def test_a_process_without_a_window_runs_one_that_does_not_count():
+    assert [share([7, 8, 9], 2, rank, 2) for rank in (0, 1)] == [
+        share([7, 8, 9], 2, 0, 2),
+        share([7, 8, 9], 2, 1, 2),
+    ]
+    (first, second) = share([7, 8, 9], 2, 1, 2)
+    assert (first.windows, first.counted) == ((8,), True)
+    assert (second.windows, second.counted) == ((7,), False)

@@ -1,0 +1,162 @@
+"""The model trained on the windows, step by step, the same whoever shares a step and however it is cut."""
+
+import math
+from collections.abc import Iterator
+from contextlib import nullcontext
+from copy import deepcopy
+from functools import partial
+from itertools import chain, islice
+from typing import Any
+
+import torch
+from accelerate import Accelerator, DistributedType
+from accelerate.utils import send_to_device
+from datasets import Dataset
+from torch import Tensor
+from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
+from torch.distributed.tensor import DTensor
+from torch.utils.data import DataLoader
+from tqdm.auto import tqdm
+
+from aqwal.training.config import TrainConfig
+from aqwal.training.data import collate
+from aqwal.training.loop.optimizer import make_optimizer, make_schedule
+from aqwal.training.loop.order import Order, Pass, share
+from aqwal.training.loop.progress import Progress
+from aqwal.training.model import SpanTagger
+
+
+class DivergedError(Exception):
+    """A loss or gradient that is no number any more; the message says at which step and what to do."""
+
+
+class FineTuning:
+    """A model and the windows that it is trained on.
+
+    Args:
+        config: What decides the run.
+        accelerator: Devices and number formats; it gets model, optimizer and schedule.
+        tagger: The model; trained in place unless accelerate spreads its weights over processes.
+        windows: As `encode_documents` gives them, one or more.
+    """
+
+    def __init__(self, config: TrainConfig, accelerator: Accelerator, tagger: SpanTagger, windows: Dataset) -> None:
+        self._config, self._accelerator, self._windows = config, accelerator, windows
+        lengths = tuple(len(ids) for ids in windows["input_ids"])
+        self._words = [len(heads) for heads in windows["heads"]]
+        self._order = Order(lengths, config.batch_size, config.seed)
+        self._collate = partial(collate, pad_id=tagger.classifier.config.pad_token_id or 0)
+        self.total_steps = config.epochs * self._order.steps_per_epoch
+        self._blank = deepcopy(tagger) if accelerator.distributed_type == DistributedType.FSDP else None
+        self._model, self._optimizer = accelerator.prepare(tagger, make_optimizer(tagger, config))
+        # Not prepared with them: accelerate would let the rates fall once for each process.
+        self._schedule = make_schedule(self._optimizer, config, self.total_steps)
+        accelerator.register_for_checkpointing(self._schedule)
+        self._unread: list[dict[str, Any]] = []
+
+    def steps(self, progress: Progress) -> Iterator[int]:
+        """Train through the rest of the running epoch; yield after each optimizer step, once it is in the progress.
+
+        Raises:
+            DivergedError: If the loss is no number any more.
+        """
+        done = progress.step - len(progress.epochs) * self._order.steps_per_epoch
+        steps = list(islice(self._order.steps(progress.epoch), done, None))
+        mine = [self._share(windows) for windows in steps]
+        batches = self._batches(list(chain.from_iterable(mine)))
+        self._model.train()
+        with self._bar(progress.epoch, done) as bar:
+            for windows, passes in zip(steps, mine, strict=True):
+                self._train_step(passes, batches, sum(self._words[window] for window in windows))
+                progress.step += 1
+                bar.update()
+                if progress.step % self._config.log_every == 0:
+                    self.read(progress)
+                    bar.set_postfix(loss=f"{progress.loss / progress.words:.4f}")
+                yield progress.step
+            self.read(progress)
+
+    def _share(self, windows: tuple[int, ...]) -> list[Pass]:
+        accelerator = self._accelerator
+        passes = self._config.gradient_accumulation_steps
+        return share(windows, passes, accelerator.process_index, accelerator.num_processes)
+
+    def _batches(self, passes: list[Pass]) -> Iterator[dict[str, Tensor]]:
+        device = self._accelerator.device
+        loader = DataLoader(
+            self._windows,
+            batch_sampler=[list(one.windows) for one in passes],
+            collate_fn=self._collate,
+            pin_memory=device.type == "cuda",
+            # For the loader not to draw from the run's random numbers, which a resumed run would then draw twice.
+            generator=torch.Generator(),
+        )
+        return (send_to_device(batch, device, non_blocking=True) for batch in loader)
+
+    def _bar(self, epoch: int, done: int) -> Any:
+        return tqdm(
+            desc=f"epoch {epoch}/{self._config.epochs}",
+            initial=done,
+            total=self._order.steps_per_epoch,
+            disable=not self._accelerator.is_local_main_process,
+        )
+
+    def _train_step(self, passes: list[Pass], batches: Iterator[dict[str, Tensor]], words: int) -> None:
+        """Do one optimizer step.
+
+        The loss is a sum over the words of the whole step, whatever process or pass they are in; dividing pass by
+        pass would weigh words of short windows more.
+        """
+        accelerator, total = self._accelerator, torch.zeros((), device=self._accelerator.device)
+        for number, one in enumerate(passes, 1):
+            with nullcontext() if number == len(passes) else accelerator.no_sync(self._model):
+                loss = self._model(next(batches)) * float(one.counted)
+                # Gradients are averaged over processes where a sum is wanted.
+                accelerator.backward(loss * accelerator.num_processes / words)
+            total += loss.detach()
+        norm = accelerator.clip_grad_norm_(self._model.parameters(), self._config.max_gradient_norm)
+        if isinstance(norm, DTensor):  # FSDP
+            norm = norm.full_tensor()
+        # Left on the device: fetching numbers at each step would make the CPU wait for the GPU.
+        rate = self._schedule.get_last_lr()[0]
+        self._unread.append({"loss": total, "norm": norm, "words": words, "rate": rate})
+        self._optimizer.step()
+        self._schedule.step()
+        self._optimizer.zero_grad()
+
+    def whole_tagger(self) -> SpanTagger:
+        """Return the model with all its weights, to be scored and saved; every process must call."""
+        if self._blank is None:
+            tagger: SpanTagger = self._accelerator.unwrap_model(self._model)
+            return tagger.eval()
+        # FSDP leaves each process a part of the weights.
+        state = get_model_state_dict(self._model, options=StateDictOptions(full_state_dict=True))
+        self._blank.to(self._accelerator.device).load_state_dict(state)
+        return self._blank.eval()
+
+    def read(self, progress: Progress) -> None:
+        """Fetch the losses of the steps since the last time, over all processes, into the progress and the curves.
+
+        Raises:
+            DivergedError: If one is no number.
+        """
+        if not self._unread:
+            return
+        losses = self._accelerator.reduce(torch.stack([one["loss"] for one in self._unread])).tolist()
+        norms = torch.stack([one["norm"] for one in self._unread]).tolist()
+        for back, (one, loss, norm) in enumerate(zip(self._unread, losses, norms, strict=True), 1 - len(losses)):
+            step = progress.step + back
+            self._check(step, loss, norm)
+            progress.loss += loss
+            progress.words += one["words"]
+            self._accelerator.log({"step/loss": loss / one["words"], "step/rate": one["rate"]}, step=step)
+        self._unread = []
+
+    def _check(self, step: int, loss: float, norm: float) -> None:
+        # With fp16 gradients overflow now and then; the scaler leaves such a step out.
+        if not math.isfinite(loss) or (self._accelerator.scaler is None and not math.isfinite(norm)):
+            raise DivergedError(
+                f"step {step} has loss {loss} and gradient norm {norm}; what was saved before is untouched. Start "
+                "again with --resume auto; if it comes again, lower the rates or take mixed_precision bf16 or no, in "
+                "another output_dir"
+            )
