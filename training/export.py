@@ -26,7 +26,6 @@ from transformers import PreTrainedModel
 from aqwal.annotations.atomic import write_text
 from aqwal.annotations.page import Page
 from aqwal.annotations.records import Document
-from aqwal.annotations.scheme import SCHEME
 from aqwal.serving.encoding import WordEncoder
 from aqwal.serving.model_folder import (
     CARD_FILE,
@@ -94,7 +93,8 @@ def _read_run(run: Path) -> tuple[TrainConfig, dict[str, list[Document]]]:
     check_finished(run, (CONFIG_FILE, DATA_FILE, METRICS_FILE, *checkpoint))
     config = TrainConfig(**yaml.safe_load((run / CONFIG_FILE).read_text(encoding="utf-8")))
     ids = json.loads((run / DATA_FILE).read_text(encoding="utf-8"))["documents"]
-    known = {document.id: document for document in load_documents(config.documents, PROJECT_ROOT).documents}
+    files = load_documents(config.documents, PROJECT_ROOT, config.scheme, config.file_format)
+    known = {document.id: document for document in files.documents}
     return config, {part: [known[identifier] for identifier in ids[part]] for part in PARTS}
 
 
@@ -135,7 +135,7 @@ def _write_settings(
     names = [TOKENIZER_FILE, *MODEL_FILES.values()]
     settings = {
         "format": FORMAT_VERSION,
-        "scheme": SCHEME,
+        "scheme": config.scheme,
         "normalization": NORMALIZATION_VERSION,
         "labels": list(decoder.labels),
         "tags": decoder.tag_set.name,

@@ -69,7 +69,7 @@ def train(config: TrainConfig) -> dict[str, Any]:
     accelerator.init_trackers("tensorboard")
     set_seed(config.seed)
 
-    files = load_documents(config.documents, PROJECT_ROOT)
+    files = load_documents(config.documents, PROJECT_ROOT, config.scheme, config.file_format)
     parts = split_documents(files.documents, config.path(config.splits) if config.splits else None)
     _check_choice(config, parts)
     if accelerator.is_main_process:
@@ -90,6 +90,7 @@ def train(config: TrainConfig) -> dict[str, Any]:
         config.calibration,
         config.hidden_share,
         encoder.unknown,
+        config.scheme,
     )
     if config.freeze_embeddings:
         classifier.get_input_embeddings().requires_grad_(False)
