@@ -1,4 +1,4 @@
-"""Published corpora: a CoNLL file trains, exports, predicts and is scored by the commands that everything else takes."""
+"""Published corpora: a CoNLL file trains, exports, predicts and is scored by the commands for everything else."""
 
 import json
 import logging
@@ -133,9 +133,7 @@ def test_brat_and_conll_load_side_by_side_with_both_files_hashed_and_alterations
         files = load_documents([QUOTATIONS, NER], root, PLAIN)
     assert list(files.hashes) == [QUOTATIONS, "tests/data/annotations/quotations.txt", NER]
     assert len(files.documents) == 11
-    assert (
-        "1 of 2 (50.0%) Content discontinuous, split at its gaps; the first: document quotations [35:88]" in caplog.text
-    )
+    assert "1 of 2 (50.0%) Content discontinuous, split at its gaps; the first: document quotations" in caplog.text
 
 
 def test_stored_documents_of_the_scheme_plain_load(root: Path, tmp_path: Path):
