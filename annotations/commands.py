@@ -1,6 +1,7 @@
 """`aqwal agreement`, `aqwal check`, and the groups `aqwal corpus` and `aqwal studio`."""
 
 from collections.abc import Iterable
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,8 @@ from rich.table import Table
 from aqwal.annotations.agreement import agreement as agreement_of
 from aqwal.annotations.atomic import write_text
 from aqwal.annotations.curation.commands import app as corpus_app
-from aqwal.annotations.records import AnnotationError, Document, Problem
+from aqwal.annotations.formats.corpus import Corpus, Format, format_of, read_corpus
+from aqwal.annotations.records import AQWAL, PLAIN, SCHEMES, AnnotationError, Document, Problem
 from aqwal.annotations.repair import repair_document
 from aqwal.annotations.scheme import check_document
 from aqwal.annotations.stored import parse_file, read_documents, write_documents
@@ -56,29 +58,66 @@ def agreement(
     typer.echo("loose: spans that overlap; links whose quotes have IoU of .5 or more and whose other ends overlap")
 
 
+class SchemeName(StrEnum):
+    """What spans may be."""
+
+    aqwal = AQWAL
+    plain = PLAIN
+
+
 @app.command()
 def check(
-    files: FilesArgument,
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", exists=True, dir_okay=False, help="Annotated files.")
+    ],
     repair: Annotated[
-        bool, typer.Option("--repair", help="Snap edges to the scheme, list each change, write the files.")
+        bool, typer.Option("--repair", help="Stored form: snap edges to the scheme, list changes, write the files.")
     ] = False,
+    file_format: Annotated[
+        Format | None, typer.Option("--format", help="Format of the files.", show_default="by each file's ending")
+    ] = None,
+    scheme: Annotated[
+        SchemeName, typer.Option(help="Scheme of CoNLL and brat files; stored ones name their own.")
+    ] = SchemeName.plain,
 ) -> None:
-    """Check annotated files against the scheme and list everything it does not allow."""
+    """Check annotated files against their scheme and list everything it does not allow, or what must be altered."""
     problems: list[Problem] = []
     for file in files:
-        documents, unreadable = parse_file(file)
-        # A file of which something could not be read is never written back: that would drop it.
-        if repair and unreadable:
-            typer.echo(f"{file}: left as it was; mend what cannot be read first", err=True)
-        elif repair:
-            documents = _repair(file, documents)
-        problems += unreadable
-        problems += [problem for document in documents for problem in check_document(document, str(file))]
+        try:
+            kind = file_format or format_of(file)
+            if kind is Format.stored:
+                problems += _check_stored(file, repair)
+            else:
+                _show_corpus(file, read_corpus(file, scheme, kind))
+        except AnnotationError as error:
+            problems += error.problems
+        except (FileNotFoundError, ValueError) as error:
+            problems.append(Problem(str(error)))
     for problem in problems:
         typer.echo(str(problem), err=True)
     if problems:
         raise typer.Exit(1)
     typer.echo(f"files that follow the scheme: {len(files)}")
+
+
+def _check_stored(file: Path, repair: bool) -> list[Problem]:
+    documents, unreadable = parse_file(file, SCHEMES)
+    # A file of which something could not be read is never written back: that would drop it.
+    if repair and unreadable:
+        typer.echo(f"{file}: left as it was; mend what cannot be read first", err=True)
+    elif repair:
+        documents = _repair(file, documents)
+    return unreadable + [problem for document in documents for problem in check_document(document, str(file))]
+
+
+def _show_corpus(file: Path, corpus: Corpus) -> None:
+    """Say what is altered for layers of tags to hold it, one by one and in numbers."""
+    for one in corpus.alterations:
+        typer.echo(f"{file}: {one}")
+    for line in corpus.summary():
+        typer.echo(f"{file}: in all {line}")
+    counts = ", ".join(f"{count} {label}" for label, count in sorted(corpus.spans.items()))
+    typer.echo(f"{file}: {len(corpus.documents)} documents; spans: {counts or 'none'}")
 
 
 def _repair(file: Path, documents: list[Document]) -> list[Document]:

@@ -6,7 +6,12 @@ All offsets are code points of `Document.text` exactly as stored, end exclusive.
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
+
+# The schemes that spans may follow: this project's own, and that of any other corpus (`plain`).
+AQWAL: Final = "aqwal-1"
+PLAIN: Final = "plain"
+SCHEMES = (AQWAL, PLAIN)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -66,12 +71,13 @@ class Annotation:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A text, never touched, and what annotators marked in it."""
+    """A text, never touched, and what annotators marked in it by one of `SCHEMES`."""
 
     id: str
     text: str
     annotations: tuple[Annotation, ...] = ()
     meta: Mapping[str, Any] = field(default_factory=dict)
+    scheme: str = AQWAL
 
     @property
     def gold(self) -> Annotation | None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from aqwal.annotations.page import Page
 from aqwal.annotations.records import Annotation, Document, Link, Span
-from aqwal.annotations.scheme import snap
+from aqwal.annotations.scheme import snap_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def repair_document(document: Document) -> tuple[Document, list[Change]]:
     """
     page, changes, annotations = Page(document.text), [], []
     for annotation in document.annotations:
-        moved = _moved_spans(page, annotation)
+        moved = _moved_spans(document.scheme, page, annotation)
         annotations.append(_with_spans(annotation, moved))
         for before, after in moved.items():
             texts = (page.text[span.start : span.end] for span in (before, after))
@@ -46,11 +46,11 @@ def repair_document(document: Document) -> tuple[Document, list[Change]]:
     return replace(document, annotations=tuple(annotations)), changes
 
 
-def _moved_spans(page: Page, annotation: Annotation) -> dict[Span, Span]:
+def _moved_spans(scheme: str, page: Page, annotation: Annotation) -> dict[Span, Span]:
     """Return where each span goes that can go, all moves made at once."""
     moved: dict[Span, Span] = {}
     for span in annotation.spans:
-        snapped = snap(page, span.start, span.end, span.label)
+        snapped = snap_by(scheme, page, span.start, span.end, span.label)
         if snapped not in (None, (span.start, span.end)):
             moved[span] = Span(*snapped, span.label)
     while hindered := next((span for span in moved if _is_hindered(span, moved, annotation)), None):

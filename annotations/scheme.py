@@ -1,7 +1,8 @@
 """The annotation scheme aqwal-1 as code: labels, links, where a span may begin and end.
 
 The same `snap` that checks and repairs people's marks also finishes the model's answers, so both
-obey one law. Rule numbers are those of GUIDELINES.md.
+obey one law. Rule numbers are those of GUIDELINES.md. `check_document`, `snap_by` and `blocks_by`
+also know the scheme `plain` of other corpora (`aqwal.annotations.plain`).
 """
 
 import unicodedata
@@ -9,12 +10,13 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
 
+from aqwal.annotations import plain
 from aqwal.annotations.marks import BRACKETS, QUOTATION_MARKS
 from aqwal.annotations.page import Page
-from aqwal.annotations.records import Annotation, Document, Link, Problem, Span, region_id
+from aqwal.annotations.records import AQWAL, PLAIN, Annotation, Document, Link, Problem, Span, region_id
 from aqwal.annotations.words import is_dash_of_tatweel
 
-SCHEME = "aqwal-1"
+SCHEME = AQWAL
 SPEAKER, QUOTE, TOPIC = "SPEAKER", "QUOTE", "TOPIC"
 LABELS = (SPEAKER, QUOTE, TOPIC)
 SAID_BY, ABOUT = "said_by", "about"
@@ -59,6 +61,18 @@ def snap(page: Page, start: int, end: int, label: str) -> tuple[int, int] | None
         stop = max(first, min(_cut_at_line_break(page, first, stop, label), _cut_at_sentence_end(page, first, stop)))
         if (first, stop) == before:
             return page.words[first].start, page.words[stop - 1].end
+
+
+def snap_by(scheme: str, page: Page, start: int, end: int, label: str) -> tuple[int, int] | None:
+    """Do what `snap` does by one of `SCHEMES`."""
+    return plain.snap(page, start, end) if scheme == PLAIN else snap(page, start, end, label)
+
+
+def blocks_by(scheme: str, page: Page) -> list[tuple[int, int]]:
+    """Return the (first, stop) word ranges that no span of a scheme leaves, tiling the words."""
+    if scheme == PLAIN:
+        return [(0, len(page.words))] if page.words else []
+    return page.blocks
 
 
 def _trim(page: Page, first: int, stop: int) -> tuple[int, int]:
@@ -135,13 +149,14 @@ def kind_of(page: Page, quote: Span) -> str:
 
 
 def check_document(document: Document, file: str = "") -> list[Problem]:
-    """Return everything in a document's annotations that the scheme does not allow.
+    """Return everything in a document's annotations that its scheme does not allow.
 
     Args:
         document: The document with its annotations; spans must lie within the text.
         file: Where it came from, for the problems' texts.
     """
     page = Page(document.text)
+    check_annotation = plain.check_annotation if document.scheme == PLAIN else _check_annotation
     return [
         Problem(
             message,
@@ -154,7 +169,7 @@ def check_document(document: Document, file: str = "") -> list[Problem]:
             file,
         )
         for annotation in document.annotations
-        for span, message in _check_annotation(page, annotation)
+        for span, message in check_annotation(page, annotation)
     ]
 
 

@@ -7,14 +7,24 @@ always give the same bytes. Whatever cannot be read is reported, never dropped i
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from aqwal.annotations.atomic import write_text
-from aqwal.annotations.records import Annotation, AnnotationError, Document, Link, Problem, Span, region_id
-from aqwal.annotations.scheme import LABELS, LINK_ENDS, SCHEME, check_document
+from aqwal.annotations.records import (
+    AQWAL,
+    PLAIN,
+    Annotation,
+    AnnotationError,
+    Document,
+    Link,
+    Problem,
+    Span,
+    region_id,
+)
+from aqwal.annotations.scheme import LABELS, LINK_ENDS, check_document
 
 # Names of the labelling config's controls; Label Studio joins a region to its control by them.
 FROM_NAME, TO_NAME = "label", "text"
@@ -26,21 +36,25 @@ _VALUE_KEYS = {"start", "end", "text", "labels"}
 _RELATION_KEYS = {"type", "from_id", "to_id", "direction", "labels"}
 
 
-def read_documents(path: Path) -> list[Document]:
-    """Read a file of stored tasks and check it against the scheme.
+def read_documents(path: Path, schemes: Collection[str] = (AQWAL,)) -> list[Document]:
+    """Read a file of stored tasks and check it against the scheme that it names.
+
+    Args:
+        path: The file.
+        schemes: Those of `SCHEMES` that are wanted; a document by another is a problem.
 
     Raises:
         AnnotationError: With every problem found, each naming file, document, region, offsets, text.
         FileNotFoundError: If there is no such file.
     """
-    documents, problems = parse_file(path)
+    documents, problems = parse_file(path, schemes)
     problems += [problem for document in documents for problem in check_document(document, str(path))]
     if problems:
         raise AnnotationError(problems)
     return documents
 
 
-def parse_file(path: Path) -> tuple[list[Document], list[Problem]]:
+def parse_file(path: Path, schemes: Collection[str] = (AQWAL,)) -> tuple[list[Document], list[Problem]]:
     """Read what a file holds and list what it could not; edges and links are not checked yet."""
     try:
         tasks = json.loads(path.read_bytes().decode("utf-8"))
@@ -48,22 +62,25 @@ def parse_file(path: Path) -> tuple[list[Document], list[Problem]]:
         return [], [Problem(f"not UTF-8 JSON: {error}", file=str(path))]
     if not isinstance(tasks, list):
         return [], [Problem("expected a JSON list of tasks", file=str(path))]
-    read = [parse_task(task, f"number {number}", str(path)) for number, task in enumerate(tasks)]
+    read = [parse_task(task, f"number {number}", str(path), schemes) for number, task in enumerate(tasks)]
     documents = [document for document, _ in read if document is not None]
     problems = [problem for _, found in read for problem in found]
     twice = [name for name, count in Counter(document.id for document in documents).items() if count > 1]
     return documents, problems + [Problem("two tasks have this id", name, file=str(path)) for name in twice]
 
 
-def parse_task(task: Any, name: str, file: str = "") -> tuple[Document | None, list[Problem]]:
+def parse_task(
+    task: Any, name: str, file: str = "", schemes: Collection[str] = (AQWAL,)
+) -> tuple[Document | None, list[Problem]]:
     """Read what a task of the stored form holds and list what it could not; edges and links are not checked yet.
 
     Args:
         task: The task, as JSON gives it.
         name: What problems call it until its id is known.
         file: Where it came from, for the problems' texts.
+        schemes: Those that are wanted.
     """
-    reader = _TaskReader(file, name, task)
+    reader = _TaskReader(file, name, task, schemes)
     return reader.read(), reader.problems
 
 
@@ -74,9 +91,11 @@ class _TaskReader:
     file: str
     document: str
     task: Any
+    schemes: Collection[str]
     problems: list[Problem] = field(default_factory=list)
     annotator: str = ""
     text: str = ""
+    scheme: str = AQWAL
 
     def read(self) -> Document | None:
         data = self.task.get("data") if isinstance(self.task, dict) else None
@@ -86,12 +105,15 @@ class _TaskReader:
         self.document, self.text = data["id"], data["text"]
         self._report_unknown(self.task, _TASK_KEYS, "task")
         document = Document(self.document, self.text, meta={k: v for k, v in data.items() if k not in _DATA_KEYS})
-        if data.get("scheme", SCHEME) != SCHEME:
-            self._report(f"scheme {data['scheme']!r}; this version reads {SCHEME!r}")
+        if data.get("scheme", AQWAL) not in self.schemes:
+            wanted = " or ".join(map(repr, self.schemes))
+            self._report(f"scheme {data.get('scheme', AQWAL)!r}; this version reads {wanted}")
+        elif data.get("scheme") == PLAIN:
+            self.scheme = PLAIN
         if data.get("sha256", document.sha256) != document.sha256:
             self._report("the text is not the one that was annotated: its sha256 differs")
         items = self._objects(self.task.get("annotations", []), "annotations")
-        return replace(document, annotations=tuple(map(self._annotation, items)))
+        return replace(document, annotations=tuple(map(self._annotation, items)), scheme=self.scheme)
 
     def _annotation(self, item: dict[str, Any]) -> Annotation:
         self.annotator = str(item.get("annotator", ""))
@@ -134,7 +156,9 @@ class _TaskReader:
             self._report(f"offsets lie outside the text of {len(self.text)} code points", region, start, end, shown)
         elif "text" in value and self.text[start:end] != shown:
             self._report(f"the text there is {self.text[start:end]!r}", region, start, end, shown)
-        elif labels[0] not in LABELS:
+        elif self.scheme == PLAIN and not (isinstance(labels[0], str) and labels[0]):
+            self._report(f"a label must be a text, not {labels[0]!r}", region, start, end, shown)
+        elif self.scheme == AQWAL and labels[0] not in LABELS:
             self._report(f"unknown label {labels[0]!r}; the scheme has {', '.join(LABELS)}", region, start, end, shown)
         else:
             return Span(start, end, labels[0])
@@ -203,7 +227,13 @@ def _dump(content: dict[str, Any]) -> str:
 
 def to_task(document: Document) -> dict[str, Any]:
     """Return a document as a Label Studio task, ready for import."""
-    data = {"id": document.id, "text": document.text, "scheme": SCHEME, "sha256": document.sha256, **document.meta}
+    data = {
+        "id": document.id,
+        "text": document.text,
+        "scheme": document.scheme,
+        "sha256": document.sha256,
+        **document.meta,
+    }
     return {"data": data, "annotations": [_to_annotation(document.text, a) for a in document.annotations]}
 
 

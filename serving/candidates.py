@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from aqwal.annotations.page import Page
+from aqwal.annotations.records import AQWAL, PLAIN
 from aqwal.annotations.scheme import QUOTE, snap
 from aqwal.serving.decoding import Indexes, Posterior, Scores
 from aqwal.serving.tags import TagSet
@@ -32,7 +33,9 @@ class Candidate(NamedTuple):
     score: float
 
 
-def find_candidates(page: Page, chances: Posterior, layer: int, label: str, tag_set: TagSet) -> list[Candidate]:
+def find_candidates(
+    page: Page, chances: Posterior, layer: int, label: str, tag_set: TagSet, scheme: str = AQWAL
+) -> list[Candidate]:
     """Return the legal spans of a layer that are likely enough to be thought of, by position.
 
     Args:
@@ -41,12 +44,14 @@ def find_candidates(page: Page, chances: Posterior, layer: int, label: str, tag_
         layer: Number of the layer.
         label: The layer's label, by whose rules edges are snapped.
         tag_set: The tags of the layers.
+        scheme: One of `SCHEMES`; `plain` takes the words as they are.
     """
     first, stop = _likely_ranges(chances.of_tags(layer), tag_set)
     scores = chances.of_spans(layer, tag_set, first, stop)
     summed: dict[tuple[int, int], float] = {}
     for index in np.flatnonzero(scores >= _LEAST_CHANCE):
-        edges = _legal_edges(page, page.words[first[index]].start, page.words[stop[index] - 1].end, label)
+        start, end = page.words[first[index]].start, page.words[stop[index] - 1].end
+        edges = (start, end) if scheme == PLAIN else _legal_edges(page, start, end, label)
         if edges is not None:
             summed[edges] = summed.get(edges, 0.0) + float(scores[index])
     return [Candidate(*edges, min(score, 1.0)) for edges, score in sorted(summed.items())]

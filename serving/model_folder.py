@@ -2,7 +2,7 @@
 
 model.onnx        int8 (and model.fp32.onnx if it was asked for)
 tokenizer.json    read by the `tokenizers` library
-aqwal.json        labels, tags, transitions, windows, temperatures, thresholds, hashes, training, scores
+aqwal.json        scheme, labels, tags, transitions, windows, temperatures, thresholds, hashes, training, scores
 README.md         model card
 """
 
@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from aqwal.annotations.records import SCHEMES
 from aqwal.serving.decoding import Transitions
 from aqwal.serving.normalization import NORMALIZATION_VERSION
 from aqwal.serving.spans import SpanDecoder
@@ -85,7 +86,7 @@ class ModelFolder:
             np.array(self.settings[name], dtype=np.float64) for name in ("temperatures", "thresholds")
         )
         labels, tag_set = tuple(self.settings["labels"]), TagSet(self.settings["tags"])
-        return SpanDecoder(labels, tag_set, transitions, temperatures, thresholds)
+        return SpanDecoder(labels, tag_set, transitions, temperatures, thresholds, self.settings["scheme"])
 
 
 def _read_settings(folder: Path) -> dict[str, Any]:
@@ -167,6 +168,7 @@ def _overlap_fits(opened: ModelFolder) -> bool:
 
 # In this order: a later check may count on what an earlier one found right.
 _SETTINGS_CHECKS: dict[str, Callable[[ModelFolder], bool]] = {
+    "scheme": lambda opened: opened.settings["scheme"] in SCHEMES,
     "labels": _labels_fit,
     "tags": lambda opened: bool(TagSet(opened.settings["tags"]).tags),
     "temperatures": _temperatures_fit,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from html import escape
 from string import Template
 from typing import TYPE_CHECKING
@@ -43,11 +44,15 @@ $body
 """)
 _FRAGMENT = Template("""<style>$style</style>
 <div class="aqwal" dir="rtl" lang="ar">
-<p class="legend"><span class="speaker">المتحدث</span> · <span class="quote">القول</span> ·
-<span class="topic">الموضوع</span></p>
+<p class="legend">$legend</p>
 <div class="text">$text</div>
 $table
 </div>""")
+_LEGEND = """<span class="speaker">المتحدث</span> · <span class="quote">القول</span> ·
+<span class="topic">الموضوع</span>"""
+# Lines under the labels of other schemes, told apart by people who see red and green alike (Okabe and Ito 2008).
+_OTHER_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+_OTHER_TERMINAL_STYLES = ("bold blue", "bold yellow", "bold green", "bold magenta", "bold red", "bold cyan")
 _KINDS = {"direct": "مباشر", "indirect": "غير مباشر", "mixed": "مختلط"}
 _TERMINAL_STYLES = {"SPEAKER": "bold blue", "QUOTE": "on grey23", "TOPIC": "underline green"}
 
@@ -59,17 +64,34 @@ def to_html_page(prediction: Prediction) -> str:
 
 def to_html_fragment(prediction: Prediction) -> str:
     """Return the same for the inside of another page, as notebooks take it."""
-    return _FRAGMENT.substitute(style=_STYLE, text=_marked_text(prediction), table=_table(prediction))
+    others = _other_labels(prediction)
+    rules = [f".aqwal .other-{n} {{box-shadow: inset 0 -3px {_turn(_OTHER_COLOURS, n)}}}\n" for n in others.values()]
+    return _FRAGMENT.substitute(
+        style=_STYLE + "".join(rules),
+        legend=" · ".join(f'<span class="other-{n}">{_safe(label)}</span>' for label, n in others.items()) or _LEGEND,
+        text=_marked_text(prediction, others),
+        table=_table(prediction),
+    )
 
 
-def _marked_text(prediction: Prediction) -> str:
+def _other_labels(prediction: Prediction) -> dict[str, int]:
+    """Number the labels that are none of this project's scheme, by name."""
+    return {label: n for n, label in enumerate(sorted({one.label for one in prediction.spans} - {*_TERMINAL_STYLES}))}
+
+
+def _turn(values: Sequence[str], number: int) -> str:
+    return values[number % len(values)]
+
+
+def _marked_text(prediction: Prediction, others: Mapping[str, int]) -> str:
     numbers = {prediction.spans[quote.quote].start: index for index, quote in enumerate(prediction.quotes, 1)}
     parts: list[str] = []
     for start, end, spans in stretches(0, len(prediction.text), prediction.spans):
         if start in numbers and any(span.label == "QUOTE" and span.start == start for span in spans):
             parts.append(f"<sup>{numbers[start]}</sup>")
         shown = _safe(prediction.text[start:end])
-        classes = " ".join(sorted({span.label.lower() for span in spans}))
+        names = {f"other-{others[span.label]}" if span.label in others else span.label.lower() for span in spans}
+        classes = " ".join(sorted(names))
         parts.append(f'<span class="{escape(classes)}">{shown}</span>' if classes else shown)
     return "".join(parts)
 
@@ -98,11 +120,13 @@ def to_terminal(prediction: Prediction) -> list[Text]:
     """Return the text with its spans in colours, then one paragraph a quote, for rich to print."""
     from rich.text import Text
 
-    shown = Text()
+    shown, others = Text(), _other_labels(prediction)
+    styles_of = _TERMINAL_STYLES | {label: _turn(_OTHER_TERMINAL_STYLES, n) for label, n in others.items()}
     for start, end, spans in stretches(0, len(prediction.text), prediction.spans):
-        styles = sorted((_TERMINAL_STYLES.get(span.label, "reverse") for span in spans), key=len, reverse=True)
+        styles = sorted((styles_of[span.label] for span in spans), key=len, reverse=True)
         shown.append(_printable(prediction.text[start:end]), style=" ".join(styles))
-    return [shown, *(_terminal_quote(prediction, number) for number in range(len(prediction.quotes)))]
+    legend = [Text(" · ").join(Text(label, style=styles_of[label]) for label in others)] if others else []
+    return [shown, *legend, *(_terminal_quote(prediction, number) for number in range(len(prediction.quotes)))]
 
 
 def _terminal_quote(prediction: Prediction, number: int) -> Text:

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aqwal.annotations.page import Page
-from aqwal.annotations.records import Link, Span
-from aqwal.annotations.scheme import ABOUT, QUOTE, SAID_BY, SPEAKER, TOPIC, kind_of
+from aqwal.annotations.records import AQWAL, PLAIN, Link, Span
+from aqwal.annotations.scheme import ABOUT, QUOTE, SAID_BY, SPEAKER, TOPIC, blocks_by, kind_of
 from aqwal.serving.candidates import Candidate, choose, find_candidates
 from aqwal.serving.decoding import Scores, Transitions, posterior
 from aqwal.serving.links import link_quotes
@@ -29,6 +29,7 @@ class SpanDecoder:
         transitions: Learned transition scores, without the tag set's law; zeros if none were learned.
         temperatures: By which each layer's scores are divided for the posterior, [labels].
         thresholds: Probability from which a span of each layer is worth answering, [labels].
+        scheme: What spans may be, one of `SCHEMES`; only aqwal-1 has quotes.
     """
 
     labels: tuple[str, ...]
@@ -36,6 +37,7 @@ class SpanDecoder:
     transitions: Transitions
     temperatures: NDArray[np.float64]
     thresholds: NDArray[np.float64]
+    scheme: str = AQWAL
 
     @cached_property
     def _legal(self) -> Transitions:
@@ -50,6 +52,8 @@ class SpanDecoder:
             document_id: Carried over into the answer.
         """
         found = self._spans(page, emissions)
+        if self.scheme == PLAIN:
+            return Prediction(page.text, tuple(found), (), document_id)
         links = link_quotes(page, [_as_span(span) for span in found])
         spans = _without_strays(found, links)
         return Prediction(page.text, tuple(spans), tuple(_quotes(page, spans, links)), document_id)
@@ -59,9 +63,11 @@ class SpanDecoder:
         if not page.words:
             return {label: [] for label in self.labels}
         tempered = emissions / self.temperatures[None, :, None]
-        chances = posterior(tempered, page.blocks, self.transitions / self.temperatures + self._legal)
+        blocks = blocks_by(self.scheme, page)
+        chances = posterior(tempered, blocks, self.transitions / self.temperatures + self._legal)
         return {
-            label: find_candidates(page, chances, layer, label, self.tag_set) for layer, label in enumerate(self.labels)
+            label: find_candidates(page, chances, layer, label, self.tag_set, self.scheme)
+            for layer, label in enumerate(self.labels)
         }
 
     def _spans(self, page: Page, emissions: Scores) -> list[PredictedSpan]:

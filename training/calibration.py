@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from aqwal.annotations.page import Page
-from aqwal.annotations.records import Document, Span
-from aqwal.annotations.scheme import QUOTE
+from aqwal.annotations.records import AQWAL, PLAIN, Document, Span
+from aqwal.annotations.scheme import QUOTE, blocks_by
 from aqwal.annotations.scoring import exact_score, total
 from aqwal.serving.candidates import Candidate, choose
 from aqwal.serving.decoding import Transitions
@@ -39,10 +39,11 @@ Scored = tuple[Sequence[Answered], TagScores]
 
 @dataclass(frozen=True)
 class Layers:
-    """The layers that a model's tag scores have."""
+    """The layers that a model's tag scores have, and the scheme of its answers, one of `SCHEMES`."""
 
     labels: tuple[str, ...]
     tag_set: TagSet
+    scheme: str = AQWAL
 
 
 def calibrate(scored: Iterable[Scored], layers: Layers) -> dict[str, dict[str, float]]:
@@ -86,7 +87,7 @@ class _Stretch:
             for document, page in zip(documents, pages, strict=True)
         ]
         emissions = np.concatenate([scores.of(document) for document in documents])
-        pieces = _pieces(pages)
+        pieces = _pieces(pages, layers.scheme)
         return cls(torch.from_numpy(emissions)[None], torch.cat(tags)[None], pieces, scores.transitions, layers)
 
     def losses(self, temperature: float) -> NDArray[np.float64]:
@@ -99,12 +100,12 @@ class _Stretch:
         return np.asarray(torch.stack(parts).sum(dim=0).numpy())
 
 
-def _pieces(pages: Sequence[Page]) -> tuple[Tensor, ...]:
+def _pieces(pages: Sequence[Page], scheme: str) -> tuple[Tensor, ...]:
     """Return the blocks of all pages as pieces of one window, some at once, by length."""
     blocks: list[tuple[int, int]] = []
     offset = 0
     for page in pages:
-        blocks += [(offset + first, offset + stop) for first, stop in page.blocks if stop > first]
+        blocks += [(offset + first, offset + stop) for first, stop in blocks_by(scheme, page) if stop > first]
         offset += len(page.words)
     blocks.sort(key=lambda block: block[1] - block[0])
     pieces = torch.tensor([(0, first, stop, 1, 1) for first, stop in blocks])
@@ -114,8 +115,8 @@ def _pieces(pages: Sequence[Page]) -> tuple[Tensor, ...]:
 def fit_thresholds(scored: Sequence[Scored], layers: Layers, temperatures: Mapping[str, float]) -> dict[str, float]:
     """Return the threshold of each label with the best exact F1 of its spans in the answer.
 
-    QUOTE is chosen first, as SPEAKERs and TOPICs of no QUOTE are left out of an answer; on each
-    other no label depends.
+    QUOTE is chosen first, as SPEAKERs and TOPICs of no QUOTE are left out of an answer by aqwal-1; on
+    each other no label depends.
     """
     choices = [_Choices.of(one, scores, layers, temperatures) for answered, scores in scored for one in answered]
     thresholds: dict[str, float] = {}
@@ -138,19 +139,20 @@ class _Choices:
     page: Page
     gold: Mapping[str, list[Span]]
     candidates: Mapping[str, list[Candidate]]
+    scheme: str
 
     @classmethod
     def of(cls, one: Answered, scores: TagScores, layers: Layers, temperatures: Mapping[str, float]) -> "_Choices":
         page = Page(one.document.text)
         uncut = {label: {"temperature": temperatures[label], "threshold": 0.0} for label in layers.labels}
-        decoder = make_decoder(layers.labels, layers.tag_set, scores.transitions, uncut)
+        decoder = make_decoder(layers.labels, layers.tag_set, scores.transitions, uncut, layers.scheme)
         gold = {label: gold_of(one).of_label(label) for label in layers.labels}
-        return cls(page, gold, decoder.candidates(page, scores.of(one.document)))
+        return cls(page, gold, decoder.candidates(page, scores.of(one.document)), layers.scheme)
 
     def answer(self, label: str, thresholds: Mapping[str, float]) -> list[Span]:
         """Return the spans of a label that would be answered; the others' thresholds only matter for QUOTE."""
         spans = self._chosen(label, thresholds[label])
-        if label == QUOTE:
+        if label == QUOTE or self.scheme == PLAIN:
             return spans
         quotes = self._chosen(QUOTE, thresholds[QUOTE]) if QUOTE in thresholds else []
         linked = {link.target for link in link_quotes(self.page, [*quotes, *spans])}

@@ -9,8 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from aqwal.annotations.atomic import write_text
-from aqwal.annotations.records import AnnotationError
-from aqwal.annotations.stored import read_documents
+from aqwal.annotations.formats.corpus import Corpus, Format, read_corpus
 from aqwal.serving.commands import Precision, PrecisionOption
 
 if TYPE_CHECKING:
@@ -27,12 +26,15 @@ def evaluate(
     ],
     more_gold: Annotated[list[Path] | None, typer.Argument(metavar="[FILE]...", help="More annotated files.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the scores here too.")] = None,
+    file_format: Annotated[
+        Format | None, typer.Option("--format", help="Format of the files.", show_default="by each file's ending")
+    ] = None,
     precision: PrecisionOption = Precision.int8,
 ) -> None:
     """Score a model against gold: exact, overlap and character F1 per label, pair F1 of the links."""
     from aqwal.training.metrics import score
 
-    answered = _answer(model, [*gold, *(more_gold or [])], precision)
+    answered = _answer(model, [*gold, *(more_gold or [])], file_format, precision)
     scores = score(
         answered, sorted({span.label for one in answered for span in one.prediction.spans} | _gold_labels(answered))
     )
@@ -52,18 +54,21 @@ def scores_table(scores: dict[str, Any]) -> Table:
     return table
 
 
-def _answer(model: Path, files: list[Path], precision: Precision) -> "list[Answered]":
-    from aqwal.serving import ModelFolderError, Predictor
+def _answer(model: Path, files: list[Path], file_format: Format | None, precision: Precision) -> "list[Answered]":
+    from aqwal.serving import Predictor
     from aqwal.training.metrics import Answered
 
     try:
-        documents = [document for file in files for document in read_documents(file)]
         predictor = Predictor(model, precision)
-    except (AnnotationError, FileNotFoundError, ModelFolderError) as error:
+        scheme = predictor.folder.settings["scheme"]
+        corpus = Corpus.joined(read_corpus(file, scheme, file_format) for file in files)
+    except (FileNotFoundError, ValueError) as error:
         typer.echo(f"aqwal: {error}", err=True)
         raise typer.Exit(1) from error
-    answers = predictor.predict_many(document.text for document in documents)
-    return [Answered(document, answer) for document, answer in zip(documents, answers, strict=True)]
+    for line in corpus.summary():
+        typer.echo(f"aqwal: {line}", err=True)
+    answers = predictor.predict_many(document.text for document in corpus.documents)
+    return [Answered(document, answer) for document, answer in zip(corpus.documents, answers, strict=True)]
 
 
 def _gold_labels(answered: "list[Answered]") -> set[str]:

@@ -12,6 +12,8 @@ from typing import Annotated, Literal, TypeVar
 import jsonargparse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from aqwal.annotations.formats.corpus import Format
+from aqwal.annotations.records import AQWAL, PLAIN
 from aqwal.annotations.scheme import LABELS
 from aqwal.serving.encoding import MAX_SUBTOKENS
 
@@ -33,11 +35,20 @@ class TrainConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     base: str = Field(description="Base encoder: a hub name, a local folder, or `offline`.")
-    documents: list[str] = Field(min_length=1, description="Annotated files in the stored form; glob patterns allowed.")
+    documents: list[str] = Field(min_length=1, description="Annotated files; glob patterns allowed.")
+    documents_format: Literal["stored", "conll", "brat"] | None = Field(
+        None, description="Format of the documents; by each file's ending (.json, .conll, .ann …) if null."
+    )
     splits: str | None = Field(
-        None, description="JSON file that maps `train`, `development`, `test` to document ids; all train if null."
+        None,
+        description="JSON file that maps `train`, `development`, `test` to document ids or patterns of them as "
+        "`news-*`; all train if null.",
     )
     output_dir: str = Field(description="Run folder: checkpoint, resolved config, data hashes, metrics, versions.")
+    scheme: Literal["aqwal-1", "plain"] = Field(
+        AQWAL,
+        description="What spans may be: aqwal-1 with its edges and links, or plain, whole words of any labels.",
+    )
     labels: tuple[str, ...] = Field(LABELS, description="Labels of the layers, in order.")
     tags: Literal["bio", "bioes"] = Field("bioes", description="Tag scheme of each layer.")
     loss: Literal["crf", "cross_entropy"] = Field("crf", description="Learn transitions with the tags, or tags alone.")
@@ -99,6 +110,15 @@ class TrainConfig(BaseModel):
         return labels
 
     @model_validator(mode="after")
+    def _labels_are_of_the_scheme(self) -> "TrainConfig":
+        unknown = [label for label in self.labels if label not in LABELS]
+        if self.scheme != PLAIN and unknown:
+            raise ValueError(
+                f"labels {unknown} are none of scheme {self.scheme}, which has {', '.join(LABELS)}; give scheme: plain"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _windows_get_ahead(self) -> "TrainConfig":
         if 2 * self.overlap >= self.max_length - 2:
             raise ValueError(f"overlap {self.overlap} must be less than half of max_length {self.max_length}")
@@ -121,6 +141,11 @@ class TrainConfig(BaseModel):
             }
             for label in self.labels
         }
+
+    @property
+    def file_format(self) -> Format | None:
+        """Format of the documents, None if their endings say it."""
+        return None if self.documents_format is None else Format(self.documents_format)
 
     def path(self, value: str) -> Path:
         """Return a path of this configuration, seen from the project's root."""

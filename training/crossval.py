@@ -101,7 +101,7 @@ def cross_validate(config: CrossValidationConfig) -> dict[str, Any]:
     Raises:
         ValueError: If the folds are not a partition of the documents.
     """
-    documents = load_documents(config.documents, PROJECT_ROOT).documents
+    documents = load_documents(config.documents, PROJECT_ROOT, config.scheme, config.file_format).documents
     folds = config.deal(documents)
     outcomes = {seed: _run_folds(config, documents, folds, seed) for seed in config.seeds}
     answered = [_joined(one.answered for one in of_seed) for of_seed in outcomes.values()]
@@ -175,7 +175,7 @@ def _slice(labels: Sequence[str], sliced: Sequence[Slices], field: str, value: s
 
 def _calibration(config: CrossValidationConfig, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """Choose temperatures and thresholds; show answers and reliability with what was set and with them."""
-    layers = Layers(config.labels, TagSet(config.tags))
+    layers = Layers(config.labels, TagSet(config.tags), config.scheme)
     chosen = calibrate([(one.answered, one.tag_scores) for one in outcomes], layers)
     calibrated = config.model_copy(update=chosen)
     before = _joined(one.answered for one in outcomes)
@@ -199,8 +199,10 @@ def markdown_table(result: Mapping[str, Any]) -> str:
     lines = [markdown_row(["", *COLUMNS.values()]), markdown_row(["---"] * (len(COLUMNS) + 1))]
     for label, row in summary["labels"].items():
         lines.append(markdown_row([label, *(shown(row[name]) for name in COLUMNS)]))
-    pairs = ", ".join(f"{link} {shown(figure)}" for link, figure in summary["pairs"].items())
-    return "\n".join([*lines, "", f"Pair F1 of the links: {pairs}"])
+    if summary["pairs"]:
+        pairs = ", ".join(f"{link} {shown(figure)}" for link, figure in summary["pairs"].items())
+        lines += ["", f"Pair F1 of the links: {pairs}"]
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

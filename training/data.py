@@ -2,9 +2,12 @@
 
 import glob
 import json
+import logging
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from fnmatch import fnmatchcase
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +15,10 @@ import torch
 from datasets import Dataset
 from torch.nn.utils.rnn import pad_sequence
 
+from aqwal.annotations.formats.corpus import Corpus, Format, read_corpus
 from aqwal.annotations.page import Page
-from aqwal.annotations.records import Annotation, Document
-from aqwal.annotations.stored import read_documents
+from aqwal.annotations.records import AQWAL, Document
+from aqwal.annotations.scheme import blocks_by
 from aqwal.serving.encoding import EncodedWindow, WordEncoder
 from aqwal.serving.model_folder import file_sha256
 from aqwal.serving.tags import TagSet
@@ -22,6 +26,7 @@ from aqwal.serving.tags import TagSet
 PARTS = ("train", "development", "test")
 # The loss of these words is not counted; torch's own sign for it.
 IGNORED = -100
+_log = logging.getLogger("aqwal.training.data")
 
 
 @dataclass(frozen=True)
@@ -32,23 +37,35 @@ class AnnotatedFiles:
     hashes: dict[str, str]
 
 
-def load_documents(patterns: Iterable[str], root: Path) -> AnnotatedFiles:
+def load_documents(
+    patterns: Iterable[str], root: Path, scheme: str = AQWAL, file_format: Format | None = None
+) -> AnnotatedFiles:
     """Read every file that matches, in order of name, and keep documents that have gold.
+
+    What a file's annotation had to be altered for is logged.
+
+    Args:
+        patterns: Files or glob patterns.
+        root: Where relative ones start.
+        scheme: The scheme of the documents, one of `SCHEMES`.
+        file_format: The format of the files; by each file's ending if None.
 
     Raises:
         FileNotFoundError: If a pattern matches nothing.
         AnnotationError: If a file breaks the scheme.
-        ValueError: If a document comes twice or has no adjudicated annotation.
+        ValueError: If a document comes twice or has no adjudicated annotation, or an ending says no format.
     """
     documents: dict[str, Document] = {}
-    hashes: dict[str, str] = {}
-    for path in find_files(patterns, root):
-        hashes[shown_path(path, root)] = file_sha256(path)
-        for document in read_documents(path):
+    corpora = [read_corpus(path, scheme, file_format) for path in find_files(patterns, root)]
+    for line in Corpus.joined(corpora).summary():
+        _log.warning("%s", line)
+    for corpus in corpora:
+        for document in corpus.documents:
             if document.id in documents or document.gold is None:
                 what = "comes twice" if document.id in documents else "has no annotation with ground_truth"
-                raise ValueError(f"{path}: document {document.id} {what}")
+                raise ValueError(f"{corpus.files[0]}: document {document.id} {what}")
             documents[document.id] = document
+    hashes = {shown_path(file, root): file_sha256(file) for corpus in corpora for file in corpus.files}
     return AnnotatedFiles(list(documents.values()), hashes)
 
 
@@ -75,14 +92,17 @@ def shown_path(path: Path, root: Path) -> str:
 def split_documents(documents: Sequence[Document], splits: Path | None) -> dict[str, list[Document]]:
     """Return the documents of each part; all are `train` without a splits file.
 
+    Where the file has a pattern with `*`, all documents are meant whose ids match.
+
     Raises:
         ValueError: If the file is no such mapping, names a document twice or one that is not there.
     """
     if splits is None:
         return {"train": list(documents), "development": [], "test": []}
-    parts: dict[str, list[str]] = json.loads(splits.read_text(encoding="utf-8"))
-    named = [identifier for part in parts.values() for identifier in part]
     known = {document.id: document for document in documents}
+    listed: dict[str, list[str]] = json.loads(splits.read_text(encoding="utf-8"))
+    parts = {part: [*chain(*(_matching(name, known) for name in names))] for part, names in listed.items()}
+    named = [identifier for part in parts.values() for identifier in part]
     unknown = sorted(set(named) - set(known))
     if set(parts) - set(PARTS) or unknown or len(set(named)) != len(named):
         raise ValueError(
@@ -91,6 +111,11 @@ def split_documents(documents: Sequence[Document], splits: Path | None) -> dict[
             f"({len(unknown)} in all); give `splits: null` to train on all documents"
         )
     return {part: [known[identifier] for identifier in parts.get(part, [])] for part in PARTS}
+
+
+def _matching(name: str, known: Iterable[str]) -> list[str]:
+    """Return the ids that a pattern stands for; what stands for none stays, to be reported."""
+    return [one for one in known if fnmatchcase(one, name)] or [name] if "*" in name else [name]
 
 
 def encode_documents(
@@ -102,21 +127,33 @@ def encode_documents(
     `tags` [own words, labels] their gold tags. `pieces` are the stretches of own words that lie in
     one block, as (first, stop, begins a block, ends a block), counted from the first own word.
     """
+    _tell_of_labels(documents, labels)
     rows: list[dict[str, Any]] = []
     for document in documents:
         page = Page(document.text)
         tags = gold_tags(document, page, labels, tag_set)
-        blocks = _blocks_around(page, document.gold)
+        blocks = _blocks_around(page, document)
         rows += [_row(window, tags, blocks) for window in encoder.encode(page)]
     return Dataset.from_list(rows)
 
 
-def _blocks_around(page: Page, gold: Annotation | None) -> list[tuple[int, int]]:
-    """Return the page's blocks, those joined that a gold span runs over, as spans of other schemes may."""
-    spans = gold.spans if gold else ()
+def _tell_of_labels(documents: Iterable[Document], labels: Sequence[str]) -> None:
+    """Warn of labels that no span has, and of spans whose label is none of the layers'."""
+    found = Counter(span.label for one in documents if one.gold for span in one.gold.spans)
+    for label, count in found.items():
+        if label not in labels:
+            _log.warning("%d spans of label %s are not learned; the labels are %s", count, label, ", ".join(labels))
+    for label in labels:
+        if not found[label]:
+            _log.warning("no document for training has a span of label %s", label)
+
+
+def _blocks_around(page: Page, document: Document) -> list[tuple[int, int]]:
+    """Return the page's blocks, those joined that a gold span runs over."""
+    spans = document.gold.spans if document.gold else ()
     ranges = [page.words_over(span.start, span.end) for span in spans]
     inner = {word for first, stop in ranges for word in range(first + 1, stop)}
-    edges = [first for first, _ in page.blocks if first not in inner]
+    edges = [first for first, _ in blocks_by(document.scheme, page) if first not in inner]
     return list(pairwise([*edges, len(page.words)]))
 
 

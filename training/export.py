@@ -26,7 +26,6 @@ from transformers import PreTrainedModel
 from aqwal.annotations.atomic import write_text
 from aqwal.annotations.page import Page
 from aqwal.annotations.records import Document
-from aqwal.annotations.scheme import SCHEME
 from aqwal.serving.encoding import WordEncoder
 from aqwal.serving.model_folder import (
     CARD_FILE,
@@ -67,7 +66,7 @@ def export_model(run: Path, model_dir: Path, keep_fp32: bool = False) -> dict[st
         FileNotFoundError: If the run folder is incomplete.
         ExportError: If a check fails; `model_dir` is then as it was.
     """
-    config, documents = _read_run(run)
+    config, documents = read_run_folder(run)
     tagger = SpanTagger.load(run / CHECKPOINT, attn_implementation="eager")
     tokenizer = Tokenizer.from_file(str(run / CHECKPOINT / TOKENIZER_FILE))
     model_dir.parent.mkdir(parents=True, exist_ok=True)
@@ -89,12 +88,21 @@ def export_model(run: Path, model_dir: Path, keep_fp32: bool = False) -> dict[st
     return figures
 
 
-def _read_run(run: Path) -> tuple[TrainConfig, dict[str, list[Document]]]:
+def read_run_folder(run: Path) -> tuple[TrainConfig, dict[str, list[Document]]]:
+    """Return the configuration of a finished run and its documents by part.
+
+    Raises:
+        FileNotFoundError: If the run folder is incomplete, or a file of its documents is missing.
+        ValueError: If a document is not there any more.
+    """
     checkpoint = (f"{CHECKPOINT}/config.json", f"{CHECKPOINT}/{TOKENIZER_FILE}")
     check_finished(run, (CONFIG_FILE, DATA_FILE, METRICS_FILE, *checkpoint))
     config = TrainConfig(**yaml.safe_load((run / CONFIG_FILE).read_text(encoding="utf-8")))
     ids = json.loads((run / DATA_FILE).read_text(encoding="utf-8"))["documents"]
-    known = {document.id: document for document in load_documents(config.documents, PROJECT_ROOT).documents}
+    files = load_documents(config.documents, PROJECT_ROOT, config.scheme, config.file_format)
+    known = {document.id: document for document in files.documents}
+    if gone := [identifier for part in PARTS for identifier in ids[part] if identifier not in known]:
+        raise ValueError(f"{run}: documents {gone[:5]} ({len(gone)} in all) of the run are not in its files any more")
     return config, {part: [known[identifier] for identifier in ids[part]] for part in PARTS}
 
 
@@ -135,7 +143,7 @@ def _write_settings(
     names = [TOKENIZER_FILE, *MODEL_FILES.values()]
     settings = {
         "format": FORMAT_VERSION,
-        "scheme": SCHEME,
+        "scheme": config.scheme,
         "normalization": NORMALIZATION_VERSION,
         "labels": list(decoder.labels),
         "tags": decoder.tag_set.name,

@@ -8,7 +8,7 @@ from seqeval.metrics.v1 import precision_recall_fscore_support
 from seqeval.scheme import IOB2
 
 from aqwal.annotations.page import Page
-from aqwal.annotations.records import Annotation, Document, Link, Span
+from aqwal.annotations.records import PLAIN, Annotation, Document, Link, Span
 from aqwal.annotations.scheme import ABOUT, LINK_ENDS, SAID_BY
 from aqwal.annotations.scoring import character_score, overlap_score, pair_score, total
 from aqwal.serving.prediction import Prediction
@@ -31,7 +31,8 @@ def score(answered: Sequence[Answered], labels: Sequence[str]) -> dict[str, Any]
     Returns:
         For each label `precision`, `recall`, `f1` (exact, by seqeval in strict mode over one sequence
         a document and layer), `overlap_f1`, `character_f1`, `gold`, `predicted`; `macro_f1` over the
-        labels; under `pairs` the F1 of `said_by` and `about` links. All from 0 to 1.
+        labels; under `pairs` the F1 of `said_by` and `about` links, nothing for documents of scheme
+        `plain`. All from 0 to 1.
     """
     pairs = [(gold_of(one), as_annotation(one.prediction)) for one in answered]
     pages = [Page(one.document.text) for one in answered]
@@ -39,6 +40,7 @@ def score(answered: Sequence[Answered], labels: Sequence[str]) -> dict[str, Any]
     links = {
         label: pair_score_of([(gold.links_of(label), found.links_of(label)) for gold, found in pairs])
         for label in LINK_ENDS
+        if not any(one.document.scheme == PLAIN for one in answered)
     }
     macro = sum(row["f1"] for row in by_label.values()) / max(len(by_label), 1)
     return {"labels": by_label, "macro_f1": macro, "pairs": links}

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from transformers import AutoModelForTokenClassification, PreTrainedModel
 
 from aqwal.annotations.page import Page
-from aqwal.annotations.records import Document
+from aqwal.annotations.records import AQWAL, Document
 from aqwal.serving.decoding import Transitions
 from aqwal.serving.encoding import WordEncoder
 from aqwal.serving.spans import SpanDecoder
@@ -34,6 +34,7 @@ class SpanTagger(nn.Module):
         calibration: Temperature and threshold of each label, as `TrainConfig.calibration` has them.
         hidden_share: Share of the sub-tokens that are hidden from the encoder while it is trained, at random.
         hidden_id: The sub-token that stands for a hidden one.
+        scheme: The scheme that answers obey, one of `SCHEMES`.
     """
 
     def __init__(
@@ -45,11 +46,12 @@ class SpanTagger(nn.Module):
         calibration: Mapping[str, Mapping[str, float]],
         hidden_share: float = 0.0,
         hidden_id: int = 0,
+        scheme: str = AQWAL,
     ) -> None:
         super().__init__()
         self.classifier = classifier
         self.labels, self.tag_set = labels, tag_set
-        self.calibration = calibration
+        self.calibration, self.scheme = calibration, scheme
         self.hidden_share, self.hidden_id = hidden_share, hidden_id
         self.chains = LayeredChains(len(labels), tag_set) if learn_transitions else None
 
@@ -85,13 +87,14 @@ class SpanTagger(nn.Module):
         width = len(self.labels), len(self.tag_set.tags)
         none = Transitions(np.zeros(width), np.zeros((*width, width[1])), np.zeros(width))
         transitions = none if self.chains is None else self.chains.transitions()
-        return make_decoder(self.labels, self.tag_set, transitions, self.calibration)
+        return make_decoder(self.labels, self.tag_set, transitions, self.calibration, self.scheme)
 
     def save(self, folder: Path) -> None:
         """Save a checkpoint that plain `from_pretrained` loads; what it does not know of goes into config.json."""
         transitions = self.decoder().transitions
         scores = {name: getattr(transitions, name).tolist() for name in ("start", "step", "end")}
         described: dict[str, Any] = {
+            "scheme": self.scheme,
             "labels": list(self.labels),
             "tags": self.tag_set.name,
             "transitions": scores,
@@ -120,20 +123,24 @@ class SpanTagger(nn.Module):
         if described is None:
             raise FileNotFoundError(f"{folder}/config.json has no {CONFIG_KEY!r} section; this project did not save it")
         labels, tag_set = tuple(described["labels"]), TagSet(described["tags"])
-        tagger = cls(classifier, labels, tag_set, learn_transitions=True, calibration=described["calibration"])
+        tagger = cls(classifier, labels, tag_set, True, described["calibration"], scheme=described.get("scheme", AQWAL))
         assert tagger.chains is not None, "just asked for"
         tagger.chains.load_state_dict({name: torch.tensor(part) for name, part in described["transitions"].items()})
         return tagger.eval()
 
 
 def make_decoder(
-    labels: tuple[str, ...], tag_set: TagSet, transitions: Transitions, calibration: Mapping[str, Mapping[str, float]]
+    labels: tuple[str, ...],
+    tag_set: TagSet,
+    transitions: Transitions,
+    calibration: Mapping[str, Mapping[str, float]],
+    scheme: str = AQWAL,
 ) -> SpanDecoder:
-    """Return the decoder of a model; `calibration` as `TrainConfig.calibration` has it."""
+    """Return the decoder of a model; `calibration` as `TrainConfig.calibration` has it, `scheme` one of `SCHEMES`."""
     temperatures, thresholds = (
         np.array([calibration[label][name] for label in labels]) for name in ("temperature", "threshold")
     )
-    return SpanDecoder(labels, tag_set, transitions, temperatures, thresholds)
+    return SpanDecoder(labels, tag_set, transitions, temperatures, thresholds, scheme)
 
 
 def answer_documents(tagger: SpanTagger, encoder: WordEncoder, documents: Sequence[Document]) -> list[Answered]:

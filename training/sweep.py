@@ -17,8 +17,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from aqwal.annotations.atomic import write_text
+from aqwal.annotations.formats.corpus import read_corpus
 from aqwal.annotations.records import Document
-from aqwal.annotations.stored import read_documents
 from aqwal.training.config import PROJECT_ROOT, TrainConfig, parse_config
 from aqwal.training.logs import start_logging
 from aqwal.training.metrics import score
@@ -104,7 +104,8 @@ def run_sweep(config: SweepConfig, score_files: Sequence[Path]) -> tuple[Results
         ValueError: If a run's configuration is wrong, before any is trained.
     """
     planned = config.train_configs()
-    extra = {path.stem: read_documents(path) for path in score_files}
+    one = planned[0][1]
+    extra = {path.stem: read_corpus(path, one.scheme, one.file_format).documents for path in score_files}
     results: Results = {}
     failed: dict[str, str] = {}
     for name, one in planned:

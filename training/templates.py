@@ -1,9 +1,9 @@
-"""The project's Markdown templates, which lie beside the code."""
+"""The project's templates, which lie beside the code."""
 
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 
 def render_template(name: str, content: dict[str, Any]) -> str:
@@ -13,7 +13,8 @@ def render_template(name: str, content: dict[str, Any]) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        autoescape=False,
+        # Markdown is taken as it is.
+        autoescape=select_autoescape(enabled_extensions=("html.j2",), default=False),
         keep_trailing_newline=True,
     )
     return environment.get_template(name).render(content)

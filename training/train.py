@@ -46,7 +46,14 @@ TRAINING_ERRORS = (
     ValueError,
 )
 # What may differ between a run and the one that goes on with it.
-_FREE_FIELDS = {"documents", "splits", "output_dir", "gradient_accumulation_steps", *BOOKKEEPING_FIELDS}
+_FREE_FIELDS = {
+    "documents",
+    "documents_format",
+    "splits",
+    "output_dir",
+    "gradient_accumulation_steps",
+    *BOOKKEEPING_FIELDS,
+}
 # Below this many training documents a development set is too small to choose an epoch by.
 _LEAST_DOCUMENTS_TO_CHOOSE = 40
 _log = get_logger("aqwal.training.train")
@@ -77,7 +84,7 @@ def train(config: TrainConfig) -> dict[str, Any]:
     run = config.path(config.output_dir)
     accelerator = _make_accelerator(config)
     set_seed(config.seed)
-    files = load_documents(config.documents, PROJECT_ROOT)
+    files = load_documents(config.documents, PROJECT_ROOT, config.scheme, config.file_format)
     parts = split_documents(files.documents, config.path(config.splits) if config.splits else None)
     _check_choice(config, parts)
     data = _describe_data(files, parts)
@@ -179,8 +186,16 @@ def _make_tagger(config: TrainConfig, base: str, hidden_id: int) -> SpanTagger:
     classifier = load_model(base, config.labels, tag_set, config.dropout, config.attention_dropout)
     if config.freeze_embeddings:
         classifier.get_input_embeddings().requires_grad_(False)
-    crf = config.loss == "crf"
-    return SpanTagger(classifier, config.labels, tag_set, crf, config.calibration, config.hidden_share, hidden_id)
+    return SpanTagger(
+        classifier,
+        config.labels,
+        tag_set,
+        config.loss == "crf",
+        config.calibration,
+        config.hidden_share,
+        hidden_id,
+        config.scheme,
+    )
 
 
 def _save_weights(accelerator: Accelerator, tagger: SpanTagger, tokenizer: Tokenizer, folder: Path) -> None:

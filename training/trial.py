@@ -21,6 +21,7 @@ from accelerate import PartialState
 from tokenizers import Tokenizer
 
 from aqwal.annotations.atomic import write_text
+from aqwal.annotations.formats.corpus import Format
 from aqwal.annotations.page import Page
 from aqwal.annotations.records import Document
 from aqwal.serving.encoding import WordEncoder
@@ -28,7 +29,7 @@ from aqwal.serving.model_folder import TOKENIZER_FILE
 from aqwal.serving.tags import TagSet
 from aqwal.training.answers import write_answers
 from aqwal.training.config import BOOKKEEPING_FIELDS, PROJECT_ROOT, TrainConfig
-from aqwal.training.data import load_documents, split_documents
+from aqwal.training.data import AnnotatedFiles, load_documents, split_documents
 from aqwal.training.metrics import Answered
 from aqwal.training.model import CONFIG_KEY, SpanTagger, make_decoder
 from aqwal.training.run_folder import CONFIG_FILE, DATA_FILE, METRICS_FILE, as_json, differing, write_config
@@ -37,7 +38,15 @@ from aqwal.training.train import CHECKPOINT, train
 
 ANSWERS_FILE, SCORES_FILE, TRIAL_FILE, SPLITS_FILE = "answers.json", "scores.npz", "trial.json", "splits.json"
 # `documents` and `splits` say where the training documents are; the origin has what they are.
-_FREE_FIELDS = {"documents", "splits", "output_dir", "temperatures", "thresholds", *BOOKKEEPING_FIELDS}
+_FREE_FIELDS = {
+    "documents",
+    "documents_format",
+    "splits",
+    "output_dir",
+    "temperatures",
+    "thresholds",
+    *BOOKKEEPING_FIELDS,
+}
 _log = logging.getLogger("aqwal.training.trial")
 
 
@@ -83,6 +92,10 @@ class Trial:
         self._recalibrate(folder / "config.json")
         return folder
 
+    def _load(self) -> AnnotatedFiles:
+        config = self.config
+        return load_documents(config.documents, PROJECT_ROOT, config.scheme, config.file_format)
+
     def adopt(self) -> None:
         """Take the folder over if `train.py` has filled it.
 
@@ -96,7 +109,7 @@ class Trial:
         config, metrics = TrainConfig(**yaml.safe_load(texts[CONFIG_FILE])), json.loads(texts[METRICS_FILE])
         if len(metrics["epochs"]) < config.epochs:
             return
-        files = {"files": load_documents(self.config.documents, PROJECT_ROOT).hashes}
+        files = {"files": self._load().hashes}
         before = {**_origin(config), "files": json.loads(texts[DATA_FILE])["files"]}
         _compare(self.folder, before, {**self._origin, **files})
         _log.info("%s is trained already", self.folder)
@@ -156,7 +169,7 @@ class Trial:
 
 def answer_all(config: TrainConfig, scores: TagScores, documents: Sequence[Document]) -> list[Answered]:
     """Decode the tag scores of documents with a configuration's temperatures and thresholds."""
-    decoder = make_decoder(config.labels, TagSet(config.tags), scores.transitions, config.calibration)
+    decoder = make_decoder(config.labels, TagSet(config.tags), scores.transitions, config.calibration, config.scheme)
     return [
         Answered(document, decoder.decode(Page(document.text), scores.of(document), document.id))
         for document in documents
@@ -165,7 +178,8 @@ def answer_all(config: TrainConfig, scores: TagScores, documents: Sequence[Docum
 
 def documents_of(config: TrainConfig) -> dict[str, list[Document]]:
     """Return the documents of each part of a training run."""
-    return split_documents(_documents(tuple(config.documents)), config.path(config.splits) if config.splits else None)
+    documents = _documents(tuple(config.documents), config.scheme, config.file_format)
+    return split_documents(documents, config.path(config.splits) if config.splits else None)
 
 
 def _origin(config: TrainConfig) -> dict[str, Any]:
@@ -177,8 +191,8 @@ def _origin(config: TrainConfig) -> dict[str, Any]:
 
 # A series reads the same files again and again.
 @lru_cache(maxsize=4)
-def _documents(patterns: tuple[str, ...]) -> tuple[Document, ...]:
-    return tuple(load_documents(patterns, PROJECT_ROOT).documents)
+def _documents(patterns: tuple[str, ...], scheme: str, file_format: Format | None) -> tuple[Document, ...]:
+    return tuple(load_documents(patterns, PROJECT_ROOT, scheme, file_format).documents)
 
 
 def _hash(documents: Sequence[Document]) -> str:
@@ -187,7 +201,9 @@ def _hash(documents: Sequence[Document]) -> str:
 
 
 def _compare(folder: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
-    unlike = differing(before, now)
+    # A field that is younger than the trial stood at its default.
+    known = {name: field.default for name, field in TrainConfig.model_fields.items() if name in now} | before
+    unlike = differing(known, now)
     if unlike:
         raise ValueError(
             f"{folder} has a trial with another {', '.join(unlike)}; go on with what it had, remove it, or give "

@@ -162,3 +162,32 @@ def test_agreement_is_not_counted_over_broken_files(tmp_path: Path) -> None:
     result = aqwal("agreement", stored(tmp_path, LOOSE, GOOD))
     assert (result.exit_code, result.stdout) == (1, "")
     assert "[5:11] 'بوتين:': SPEAKER edges" in result.stderr
+
+
+# other corpora
+
+
+def test_check_of_a_conll_and_a_brat_file_lists_what_is_altered() -> None:
+    data = Path(__file__).parents[1] / "data" / "annotations"
+    result = aqwal("check", data / "ner.conll", data / "quotations.ann")
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert lines[0] == f"{data}/ner.conll: 10 documents; spans: 7 LOC, 6 ORG, 6 PER"
+    moved = "document quotations [91:95] 'بحسب': Cue edges moved to where the scheme has them"
+    assert f"{data}/quotations.ann: {moved}" in lines
+    assert lines[-2:] == [
+        f"{data}/quotations.ann: 1 documents; spans: 2 Content, 2 Cue, 2 Source",
+        "files that follow the scheme: 2",
+    ]
+
+
+def test_check_names_lines_and_formats_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "a.conll").write_text("نعم PER\n", encoding="utf-8")
+    (tmp_path / "b.txt").write_text("نعم B-PER\n", encoding="utf-8")
+    result = aqwal("check", tmp_path / "a.conll", tmp_path / "b.txt")
+    assert result.exit_code == 1
+    assert "a.conll: line 1: expected a token and a tag" in result.stderr
+    assert "b.txt: the ending '.txt' says no format" in result.stderr
+    assert aqwal("check", "--format", "conll", tmp_path / "b.txt").exit_code == 0
+    brat = aqwal("check", "--scheme", "aqwal-1", tmp_path / "b.txt", "--format", "conll")
+    assert "unknown label 'PER'; the scheme has SPEAKER, QUOTE, TOPIC" in brat.stderr

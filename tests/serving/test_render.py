@@ -199,11 +199,26 @@ def predictions(draw: st.DrawFn) -> Prediction:
 def test_any_answer_gives_a_sound_page_with_the_documents_text(prediction: Prediction) -> None:
     reader = Reader(to_html_page(prediction))
     assert reader.text == prediction.text
-    covered = {label: set() for label in ("speaker", "quote", "topic", "per")}
+    names = {"SPEAKER": "speaker", "QUOTE": "quote", "TOPIC": "topic", "PER": "other-0"}
+    covered = {name: set() for name in names.values()}
     for span in prediction.spans:
-        covered[span.label.lower()] |= set(range(span.start, span.end))
+        covered[names[span.label]] |= set(range(span.start, span.end))
     for name, offsets in covered.items():
         assert reader.marked[name] == "".join(prediction.text[offset] for offset in sorted(offsets))
+
+
+def test_other_labels_have_a_legend_and_colours_of_their_own() -> None:
+    text = "وصل نادر إلى الريحان"
+    spans = [("PER <شخص>", "نادر"), ("LOC", "الريحان")]
+    found = tuple(PredictedSpan(label, at := text.index(words), at + len(words), words, 0.9) for label, words in spans)
+    page = to_html_page(Prediction(text, found, ()))
+    assert '<span class="other-0">LOC</span> · <span class="other-1">PER &lt;شخص&gt;</span>' in page
+    assert "المتحدث" not in page
+    assert (Reader(page).marked["other-0"], Reader(page).marked["other-1"]) == ("الريحان", "نادر")
+    assert [f".aqwal .other-{number} {{" in page for number in range(3)] == [True, True, False]
+    shown, legend = to_terminal(Prediction(text, found, ()))
+    assert legend.plain == "LOC · PER <شخص>"
+    assert {str(part.style) for part in shown.spans} == {str(part.style) for part in legend.spans}
 
 
 def test_the_terminal_shows_all_characters_and_each_quote(learned: Prediction) -> None:
@@ -234,7 +249,9 @@ def test_a_narrow_terminal_loses_nothing(learned: Prediction) -> None:
 @given(predictions())
 @settings(deadline=None)
 def test_the_terminal_shows_any_answer(prediction: Prediction) -> None:
-    shown, *quotes = to_terminal(prediction)
+    shown, *rest = to_terminal(prediction)
+    has_legend = any(span.label == "PER" for span in prediction.spans)
     assert shown.plain == prediction.text
-    assert len(quotes) == len(prediction.quotes)
+    assert [one.plain for one in rest[:has_legend]] == ["PER"] * has_legend
+    assert len(rest) == len(prediction.quotes) + has_legend
     Console(file=StringIO()).print(shown)

@@ -143,6 +143,22 @@ def test_other_labels_give_spans_and_no_quotes() -> None:
     assert prediction.quotes == ()
 
 
+@pytest.mark.parametrize("words", ["“بومبيو”", "بومبيو”", "، وأضاف", "قال.\nوأضاف", "إلى سوتشي. ثم"])
+def test_by_the_scheme_plain_words_are_answered_as_they_are(words: str) -> None:
+    """No edge is trimmed, no mark taken in, and sentences and lines end no span."""
+    page = Page("وصل “بومبيو” إلى سوتشي. ثم قال.\nوأضاف نعم، وأضاف لا")
+    decoder = replace(make_decoder("bioes", ("PER", "QUOTE")), scheme="plain")
+    prediction = decoder.decode(page, scores_for(decoder, page, ("QUOTE", words)))
+    assert [(span.label, span.text) for span in prediction.spans] == [("QUOTE", words)]
+    assert prediction.quotes == ()
+
+
+def test_by_the_scheme_plain_a_speaker_needs_no_quote() -> None:
+    page, decoder = Page("لافروف"), replace(make_decoder("bio"), scheme="plain")
+    (span,) = decoder.decode(page, scores_for(decoder, page, (SPEAKER, "لافروف"), sureness=50)).spans
+    assert (span.label, span.text) == (SPEAKER, "لافروف")
+
+
 def test_touching_spans_of_one_label_stay_two() -> None:
     decoder, page = make_decoder("bio"), Page("لافروف بومبيو")
     emissions = np.zeros((2, 3, 3))

@@ -19,7 +19,9 @@ def test_every_config_file_loads(path: Path):
     kind = CrossValidationConfig if path.stem.startswith("crossval") else TrainConfig
     config = parse_config(["--config", str(path)], DEFAULT_CONFIG, kind)
     assert config.epochs >= 1
-    assert all(list(PROJECT_ROOT.glob(pattern)) for pattern in config.documents)
+    # What lies in data/ is fetched from its publishers.
+    own = [pattern for pattern in config.documents if not pattern.startswith("data/")]
+    assert all(list(PROJECT_ROOT.glob(pattern)) for pattern in own)
 
 
 def test_arabert_is_the_default():

@@ -103,6 +103,16 @@ def _cases(one: Answered, mine: Annotation, theirs: Annotation, label: str) -> I
         yield Case(page, one.document.id, span, tuple(other for other in others if other.overlaps(span)))
 
 
+def span_figures(answered: Sequence[Answered], labels: Sequence[str]) -> dict[str, dict[str, dict[str, int]]]:
+    """Return under `gold` and `predicted` label → what became of its spans, or what they are → how many."""
+    return {
+        "gold": {label: _counted(Fate, (case.fate for case in gold_cases(answered, label))) for label in labels},
+        "predicted": {
+            label: _counted(Nature, (case.nature for case in predicted_cases(answered, label))) for label in labels
+        },
+    }
+
+
 def error_figures(answered: Sequence[Answered], labels: Sequence[str]) -> dict[str, Any]:
     """Count fates and natures.
 
@@ -116,10 +126,7 @@ def error_figures(answered: Sequence[Answered], labels: Sequence[str]) -> dict[s
     quotes = gold_cases(answered, QUOTE)
     lengths = sorted(quotes, key=lambda case: count_words(_words(case)))
     return {
-        "gold": {label: _counted(Fate, (case.fate for case in gold_cases(answered, label))) for label in labels},
-        "predicted": {
-            label: _counted(Nature, (case.nature for case in predicted_cases(answered, label))) for label in labels
-        },
+        **span_figures(answered, labels),
         "quote_kinds": _crossed(((kinds[case.document, case.span], case.fate) for case in quotes), KINDS),
         "quote_lengths": _crossed((range_name(count_words(_words(case)), _LONGEST), case.fate) for case in lengths),
         "speakers": _speakers(reports),

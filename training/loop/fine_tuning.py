@@ -149,7 +149,8 @@ class FineTuning:
             self._check(step, loss, norm)
             progress.loss += loss
             progress.words += one["words"]
-            self._accelerator.log({"step/loss": loss / one["words"], "step/rate": one["rate"]}, step=step)
+            curves = {"step/loss": loss / one["words"], "step/rate": one["rate"], "step/gradient_norm": norm}
+            self._accelerator.log(curves, step=step)
         self._unread = []
 
     def _check(self, step: int, loss: float, norm: float) -> None:
