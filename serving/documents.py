@@ -66,7 +66,7 @@ def read_texts(names: list[str], input_format: InputFormat, report: Report) -> I
         except UnicodeDecodeError as error:
             report(f"{name} is not UTF-8 (byte {error.start}); convert it first, as with `iconv -t UTF-8`")
         except OSError as error:
-            report(f"{name} cannot be read: {error.strerror or error}")
+            report(f"{name} cannot be read: {error.strerror or str(error).strip()}")
 
 
 def count_texts(names: list[str], input_format: InputFormat) -> int | None:
@@ -185,7 +185,7 @@ def _from_parquet(name: str, file: BinaryIO, report: Report) -> Iterator[TextDoc
         for number, row in enumerate(rows, 1):
             yield from _from_row(name, number, row, report)
     except pa.ArrowException as error:
-        report(f"{name} is not Parquet that can be read: {error}")
+        report(f"{name} is not Parquet that can be read: {str(error).strip()}")
 
 
 def _from_row(name: str, number: int, row: tuple[Any, ...], report: Report) -> Iterator[TextDocument]:

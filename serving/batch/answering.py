@@ -79,8 +79,8 @@ def _answers(predictor: Predictor, documents: Iterator[TextDocument]) -> Iterato
 def _settings(folder: ModelFolder, output_format: OutputFormat) -> dict[str, Any]:
     """Return what answers depend on; the model folder's settings have the hashes of its other files."""
     return {
-        "aqwal": version("aqwal"),
+        "version of aqwal": version("aqwal"),
         "model": hashlib.sha256((folder.path / SETTINGS_FILE).read_bytes()).hexdigest(),
         "precision": folder.precision,
-        "output": "answers" if output_format is OutputFormat.jsonl else "rows",
+        "output format": "answers" if output_format is OutputFormat.jsonl else "rows",
     }

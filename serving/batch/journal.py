@@ -95,8 +95,8 @@ class Journal:
             self._file.truncate(0)
             self._write(settings)
         elif written != settings:
-            others = ", ".join(f"{name} {written.get(name)}, not {settings[name]}" for name in settings)
-            raise JournalError(f"{self.path} is of another run ({others}); delete it to start anew")
+            others = " and ".join(name for name in settings if written.get(name) != settings[name])
+            raise JournalError(f"{self.path} is of a run with another {others}; delete it to start anew")
         self._first = self._end = self._file.tell()
 
     def _write(self, line: dict[str, Any]) -> None:

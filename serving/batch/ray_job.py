@@ -59,8 +59,8 @@ def predict_parquet(
     missing = [column for column in _COLUMNS if column not in documents.schema().names]
     if missing:
         raise ValueError(f'{source}: expected the columns "id" and "text", got {documents.schema().names}')
-    problems: Any = ray.remote(num_cpus=0)(_Problems)
-    problems = problems.remote()
+    collector: Any = ray.remote(num_cpus=0)(_Problems)
+    problems = collector.remote()
     answers = answer_dataset(documents.select_columns(list(_COLUMNS)), model, precision, pool or ActorPool(), problems)
     answers.write_parquet(target, mode=SaveMode.ERROR)
     return sorted(ray.get(problems.told.remote()))
