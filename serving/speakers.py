@@ -1,8 +1,9 @@
 """Group the mentions of one source: `وزير الخارجية الأميركي مايك بومبيو` and, further on, `بومبيو`.
 
 News names a source in full once and shortly ever after: by the name, which ends the full mention or a
-part of it (`مايك بومبيو، وزير الخارجية`), or by the title, which begins it. So a mention belongs to the
-nearest longer one that it begins or ends, as words without what typists vary. No model is asked.
+part of it (`مايك بومبيو، وزير الخارجية`), by the title, which begins it, or by both (`الوزير بومبيو`). So a
+mention belongs to the nearest longer one of which it is the beginning, the end or both, word by word
+without what typists vary. No model is asked.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from bisect import bisect_right, insort
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, product
 from typing import TYPE_CHECKING, NamedTuple
 
 from aqwal.annotations.folding import fold
@@ -118,8 +119,16 @@ class _Name(NamedTuple):
         for start in self.starts:
             for end in range(start + 1, min(start + _LONGEST_NAME, len(self.words)) + 1):
                 yield self.words[start:end]
+        yield from self._titles_with_surname()
         if self.words:
             yield self.words
+
+    def _titles_with_surname(self) -> Iterator[_Words]:
+        """Yield what is left when the middle is left out, as of `الرئيس الروسي فلاديمير بوتين` is `الرئيس بوتين`."""
+        for end in self.ends:
+            for title, surname in product((1, 2, 3), (1, 2)):
+                if title + surname < end:
+                    yield self.words[:title] + self.words[end - surname : end]
 
     def surnames(self) -> Iterator[_Words]:
         """Yield what ends the mention or a part of it, complements of an office left out."""

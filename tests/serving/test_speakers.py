@@ -42,6 +42,9 @@ def prediction_of(*mentions: str) -> Prediction:
         ("المتحدث باسم الكرملين، دميتري بيسكوف", "بيسكوف"),
         ("رئيسة الجمعية (سولين ديلفو)", "ديلفو"),
         ("أحمد العلى", "العلي"),
+        ("الرئيس الروسي فلاديمير بوتين", "الرئيس بوتين"),
+        (POMPEO, "الوزير بومبيو"),
+        ("السيناتور الأميركي بيرني ساندرز، مرشح الرئاسة", "السيناتور ساندرز"),
     ],
 )
 def test_a_name_or_title_belongs_to_the_full_mention(full: str, short: str) -> None:
@@ -54,6 +57,8 @@ def test_a_name_or_title_belongs_to_the_full_mention(full: str, short: str) -> N
     ("longer", "other"),
     [
         (POMPEO, LAVROV),
+        (POMPEO, "وزير الخارجية الروسي"),
+        (POMPEO, "السيد بومبيو"),
         (POMPEO, "الأميركي"),
         (POMPEO, "مايك"),
         (POMPEO, "ومبيو"),
