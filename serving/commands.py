@@ -79,7 +79,7 @@ def predict_on_ray(
     model: ModelOption = RELEASED_MODEL,
     precision: PrecisionOption = Precision.int8,
     actors: Annotated[
-        int | None, typer.Option(min=1, help="Predictors; as many as the cluster has room for if not given.")
+        int | None, typer.Option(min=1, help="Predictors at most; as many as the cluster has room for if not given.")
     ] = None,
     threads: Annotated[int, typer.Option(min=1, help="Cores of each predictor.")] = 1,
 ) -> None:

@@ -19,7 +19,7 @@ class ActorPool:
     """The actors that answer, and what each of them takes.
 
     Attributes:
-        actors: How many; None for as many as the cluster has room for.
+        actors: How many at most; None for as many as the cluster has room for.
         threads: Cores of each, which it uses all.
         batch_size: Documents handed to an actor at a time.
     """
@@ -81,7 +81,8 @@ def answer_dataset(documents: "Dataset", model: Path, precision: str, pool: Acto
     return documents.map_batches(
         PredictorActor,
         fn_constructor_args=(str(model.resolve()), precision, pool.threads, problems),
-        compute=ActorPoolStrategy(size=pool.actors) if pool.actors else ActorPoolStrategy(min_size=1),
+        # Not a fixed number: actors on all cores would leave none for reading and writing, and wait for ever.
+        compute=ActorPoolStrategy(min_size=1, max_size=pool.actors),
         num_cpus=pool.threads,
         batch_size=pool.batch_size,
         batch_format="pyarrow",
