@@ -7,7 +7,6 @@ reads the documents again from the first one and compares, so it keeps none of t
 that has changed is noticed.
 """
 
-import fcntl
 import hashlib
 import json
 from collections.abc import Iterator
@@ -82,6 +81,9 @@ class Journal:
         self.close()
 
     def _lock(self) -> None:
+        # Windows has no such module, and there answers to standard output must do.
+        import fcntl
+
         try:
             # Of the open file, so that it ends with the process, however that ends.
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
