@@ -1,5 +1,6 @@
 """The bar, in a terminal of our own."""
 
+import contextlib
 import os
 import pty
 import re
@@ -23,20 +24,20 @@ def shown_in_terminal(*arguments: str | Path, cwd: Path) -> str:
     command = [AQWAL, *map(str, arguments)]
     with subprocess.Popen(command, cwd=cwd, env=env, stdout=subprocess.DEVNULL, stderr=theirs) as process:
         os.close(theirs)
-        parts = []
-        # A terminal whose other end is closed is an error on Linux.
-        while part := _read(ours):
-            parts.append(part)
-    os.close(ours)
+        shown = read_to_end(ours)
     assert process.returncode == 1
-    return plain(b"".join(parts))
+    return shown
 
 
-def _read(terminal: int) -> bytes:
-    try:
-        return os.read(terminal, 4096)
-    except OSError:
-        return b""
+def read_to_end(terminal: int) -> str:
+    """Return what stands in a terminal, without colours and movements, when its other end is closed."""
+    parts = []
+    # That it is closed is an error on Linux.
+    with contextlib.suppress(OSError):
+        while part := os.read(terminal, 4096):
+            parts.append(part)
+    os.close(terminal)
+    return re.sub(r"\x1b\[[?\d;]*\w", "", b"".join(parts).decode())
 
 
 @pytest.mark.parametrize("output", [[], ["--output", "answers.jsonl"]])
@@ -55,17 +56,10 @@ def test_a_resumed_bar_begins_where_the_run_was(tmp_path: Path, monkeypatch: pyt
         follow = follow_in_terminal([str(tmp_path / "in.jsonl")], InputFormat.jsonl, tmp_path / "out.jsonl")
         answers = [Prediction("c", (), ())]
         assert list(follow(iter(answers), 2)) == answers
-        terminal.flush()
-        assert "3/3 documents" in plain(os.read(ours, 100_000))
-    os.close(ours)
+    assert "3/3 documents" in read_to_end(ours)
 
 
 def test_without_a_terminal_nothing_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     answers = [Prediction("", (), ())]
     assert list(follow_in_terminal(["missing"], InputFormat.text, None)(iter(answers), 0)) == answers
     assert capsys.readouterr() == ("", "")
-
-
-def plain(shown: bytes) -> str:
-    """Return what stands in a terminal without colours and movements."""
-    return re.sub(r"\x1b\[[?\d;]*\w", "", shown.decode())
