@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from aqwal.serving.model_folder import ModelFolderError
     from aqwal.serving.prediction import PredictedSpan, Prediction, Quote
     from aqwal.serving.predictor import Predictor
+    from aqwal.serving.speakers import Speaker
 
-__all__ = ["ModelFolderError", "PredictedSpan", "Prediction", "Predictor", "Quote"]
+__all__ = ["ModelFolderError", "PredictedSpan", "Prediction", "Predictor", "Quote", "Speaker"]
 
 _HOMES = {
     "ModelFolderError": "aqwal.serving.model_folder",
@@ -20,6 +21,7 @@ _HOMES = {
     "Prediction": "aqwal.serving.prediction",
     "Predictor": "aqwal.serving.predictor",
     "Quote": "aqwal.serving.prediction",
+    "Speaker": "aqwal.serving.speakers",
 }
 
 

@@ -6,6 +6,9 @@ from typing import Annotated
 
 import typer
 
+# Which extra brings a package that only some options of a command need.
+_EXTRAS = {"pyarrow": "parquet", "ray": "ray"}
+
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -38,5 +41,6 @@ def main() -> None:
     try:
         app()
     except ModuleNotFoundError as error:
-        hint = "pip install 'aqwal[annotations,serving,training]'"
+        package = (error.name or "").partition(".")[0]
+        hint = f"pip install 'aqwal[{_EXTRAS.get(package, 'annotations,serving,training')}]'"
         sys.exit(f"aqwal: this command needs the package {error.name}; install it with `{hint}`")

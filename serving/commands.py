@@ -1,8 +1,9 @@
-"""`aqwal predict` and `aqwal render`."""
+"""`aqwal predict`, `aqwal predict-on-ray` and `aqwal render`."""
 
 import io
-import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aqwal.annotations.atomic import write_text
-from aqwal.serving.documents import InputFormat, read_texts
+from aqwal.serving.batch.answer_files import OutputFormat
+from aqwal.serving.documents import STANDARD_INPUT, InputFormat, read_texts
 
 if TYPE_CHECKING:
-    from aqwal.serving import Prediction, Predictor
+    from aqwal.serving import Predictor
 
 app = typer.Typer()
 # In a checkout, wherever the command is run from; a wheel has no model in it.
@@ -27,38 +29,73 @@ class Precision(StrEnum):
     fp32 = "fp32"
 
 
-class OutputFormat(StrEnum):
-    """How answers are written."""
-
-    jsonl = "jsonl"
-
-
 ModelOption = Annotated[Path, typer.Option("--model", help="Model folder.", show_default="the released model")]
 PrecisionOption = Annotated[Precision, typer.Option(help="int8, or fp32 if the model folder has it.")]
 
 
 @app.command()
 def predict(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Documents; `-` is standard input.")],
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="Files or folders of documents; `-` is standard input.")
+    ],
     model: ModelOption = RELEASED_MODEL,
     input_format: Annotated[
-        InputFormat, typer.Option(help="One document a file, or one a JSON line.")
+        InputFormat, typer.Option(help="A document a file, or a JSON line, or a row.")
     ] = InputFormat.text,
-    output_format: Annotated[OutputFormat, typer.Option(help="One JSON line a document.")] = OutputFormat.jsonl,
+    output_format: Annotated[
+        OutputFormat, typer.Option(help="A JSON line a document, or a row a quote.")
+    ] = OutputFormat.jsonl,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="Both formats jsonl.")] = False,
+    output: Annotated[Path | None, typer.Option(help="Write the answers here, when all are there.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with what a killed run left for --output.")] = False,
     precision: PrecisionOption = Precision.int8,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Windows computed side by side; all cores if not given.")
     ] = None,
 ) -> None:
-    """Say who said what about what in documents: one JSON line a document, in order."""
+    """Say who said what about what in documents: one JSON line a document, or one row a quote, in order."""
+    from aqwal.serving.batch.answering import write_answer_file, write_answers
+    from aqwal.serving.batch.progress import follow_in_terminal
+
+    if jsonl:
+        input_format, output_format = InputFormat.jsonl, OutputFormat.jsonl
+    _check_output(output, resume, files)
     predictor = _load(model, precision, threads)
     failures = _Failures()
-    for prediction in predictor.predict_documents(
-        (document.text, document.id)
-        for document in read_texts(files, InputFormat.jsonl if jsonl else input_format, failures.report)
-    ):
-        _write_line(prediction)
+    documents = read_texts(files, input_format, failures.report)
+    follow = follow_in_terminal(files, input_format, output)
+    if output is None:
+        write_answers(predictor, documents, sys.stdout.buffer, output_format, follow)
+    else:
+        with _told_in_a_sentence(output):
+            write_answer_file(predictor, documents, output, output_format, resume, follow)
+    failures.exit()
+
+
+@app.command()
+def predict_on_ray(
+    source: Annotated[str, typer.Argument(help="Parquet files with columns id and text: a file or a folder.")],
+    target: Annotated[str, typer.Argument(help="Folder for the answers, as Parquet, a row a quote.")],
+    model: ModelOption = RELEASED_MODEL,
+    precision: PrecisionOption = Precision.int8,
+    actors: Annotated[
+        int | None, typer.Option(min=1, help="Predictors at most; as many as the cluster has room for if not given.")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Cores of each predictor.")] = 1,
+) -> None:
+    """Do the same on a Ray cluster: that of RAY_ADDRESS or of the job, or one started here for it."""
+    from aqwal.serving.batch.ray_job import ActorPool, predict_parquet
+
+    # Here, where an error can still be told in a sentence.
+    _load(model, precision, threads)
+    failures = _Failures()
+    try:
+        problems = predict_parquet(source, target, model, precision, ActorPool(actors, threads))
+    except (ValueError, OSError) as error:
+        typer.echo(f"aqwal: {error}", err=True)
+        raise typer.Exit(2) from error
+    for problem in problems:
+        failures.report(problem)
     failures.exit()
 
 
@@ -79,7 +116,8 @@ def render(
     for document in read_texts([file], InputFormat.text, failures.report):
         prediction = predictor.predict(document.text, document.id)
         if html is not None:
-            _write_page(html, to_html_page(prediction))
+            with _told_in_a_sentence(html):
+                write_text(html, to_html_page(prediction))
         else:
             # A terminal that has no Arabic letters gets question marks rather than a traceback.
             if isinstance(sys.stdout, io.TextIOWrapper):
@@ -113,17 +151,25 @@ def _load(model: Path, precision: Precision, threads: int | None) -> "Predictor"
         raise typer.Exit(2) from error
 
 
-def _write_page(path: Path, page: str) -> None:
+def _check_output(output: Path | None, resume: bool, files: list[str]) -> None:
+    if resume and output is None:
+        raise typer.BadParameter("--resume goes on with a file: name it by --output")
+    if (
+        output is not None
+        and output.exists()
+        and any(name != STANDARD_INPUT and Path(name).exists() and output.samefile(name) for name in files)
+    ):
+        raise typer.BadParameter(f"--output would replace {output}, which is to be read: choose another name")
+
+
+@contextmanager
+def _told_in_a_sentence(output: Path) -> Iterator[None]:
+    """End with status 2 when answers cannot be written or not be gone on with."""
+    from aqwal.serving.batch.journal import JournalError
+
     try:
-        write_text(path, page)
-    except OSError as error:
-        typer.echo(f"aqwal: {path} cannot be written: {error.strerror}", err=True)
+        yield
+    except (JournalError, OSError) as error:
+        what = f"{output} cannot be written: {error.strerror}" if isinstance(error, OSError) else error
+        typer.echo(f"aqwal: {what}", err=True)
         raise typer.Exit(2) from error
-
-
-def _write_line(prediction: "Prediction") -> None:
-    """Write an answer as UTF-8 JSON, whatever the terminal's own encoding."""
-    line = json.dumps(prediction.to_dict(), ensure_ascii=False)
-    # UTF-8 cannot hold a lone surrogate; its escape is what JSON itself would write.
-    sys.stdout.buffer.write(line.encode("utf-8", "backslashreplace") + b"\n")
-    sys.stdout.buffer.flush()

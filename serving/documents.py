@@ -1,14 +1,23 @@
-"""Read documents from files and standard input, one after another, bad ones reported and passed over."""
+"""Read documents from files, folders and standard input, one after another, bad ones reported and passed over."""
 
+from __future__ import annotations
+
+import csv
+import io
 import json
+import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, Any, BinaryIO
 
 STANDARD_INPUT = "-"
+
+Report = Callable[[str], None]
 
 
 class InputFormat(StrEnum):
@@ -16,6 +25,18 @@ class InputFormat(StrEnum):
 
     text = "text"
     jsonl = "jsonl"
+    csv = "csv"
+    parquet = "parquet"
+
+
+_ENDINGS = {
+    InputFormat.text: ".txt",
+    InputFormat.jsonl: ".jsonl",
+    InputFormat.csv: ".csv",
+    InputFormat.parquet: ".parquet",
+}
+# Rows of a Parquet file decoded at a time; an article has some thousand characters.
+_ROWS_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,25 +47,62 @@ class TextDocument:
     text: str
 
 
-def read_texts(names: list[str], input_format: InputFormat, report: Callable[[str], None]) -> Iterator[TextDocument]:
-    """Yield the documents of files in order.
+def read_texts(names: list[str], input_format: InputFormat, report: Report) -> Iterator[TextDocument]:
+    """Yield the documents of files in order; no more than one, or some rows of Parquet, is in memory.
 
     Args:
-        names: Files; `-` is standard input.
+        names: Files; folders, of which every file with the format's ending is read, by name, subfolders
+            too and hidden ones not; `-` is standard input.
         input_format: `text`: a file is a document and its name the id, every byte kept; `jsonl`: a
-            line is an object with `text` and, if it likes, `id` (else file and line number).
-        report: Called with one sentence for each file or line that cannot be read.
+            line is an object with `text` and, if it likes, `id` (else file and line number); `csv` and
+            `parquet`: a row is a document, with columns `text` and, if it likes, `id` (else file and
+            row number, from 1).
+        report: Called with one sentence for each file, line or row that cannot be read.
     """
-    for name in names:
+    for name in _files(names, input_format, report):
         try:
             with _open(name) as file:
-                yield from (
-                    _from_text(name, file) if input_format is InputFormat.text else _from_lines(name, file, report)
-                )
+                yield from _READERS[input_format](name, file, report)
         except UnicodeDecodeError as error:
             report(f"{name} is not UTF-8 (byte {error.start}); convert it first, as with `iconv -t UTF-8`")
         except OSError as error:
-            report(f"{name} cannot be read: {error.strerror}")
+            report(f"{name} cannot be read: {error.strerror or str(error).strip()}")
+
+
+def count_texts(names: list[str], input_format: InputFormat) -> int | None:
+    """Return how many documents `read_texts` would yield, or None if one of the files can be read only once."""
+    if not all(Path(name).is_file() or Path(name).is_dir() for name in names):
+        return None
+    documents = _files if input_format is InputFormat.text else read_texts
+    return sum(1 for _ in documents(names, input_format, lambda message: None))
+
+
+def _files(names: list[str], input_format: InputFormat, report: Report) -> Iterator[str]:
+    """Yield the names of files as they are, and of folders the files in them."""
+    ending = _ENDINGS[input_format]
+    for name in names:
+        if name == STANDARD_INPUT or not Path(name).is_dir():
+            yield name
+            continue
+        files = _files_in(name, ending, report)
+        first = next(files, None)
+        if first is None:
+            report(f"{name} holds no file that ends in {ending}")
+        else:
+            yield first
+            yield from files
+
+
+def _files_in(folder: str, ending: str, report: Report) -> Iterator[str]:
+    def tell(error: OSError) -> None:
+        report(f"{error.filename} cannot be read: {error.strerror}")
+
+    for inside, folders, files in os.walk(folder, onerror=tell):
+        # In place: this is how os.walk is told where to go on, and in which order.
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            if name.endswith(ending) and not name.startswith("."):
+                yield str(Path(inside, name))
 
 
 def _open(name: str) -> BinaryIO:
@@ -52,11 +110,11 @@ def _open(name: str) -> BinaryIO:
     return open(sys.stdin.fileno(), "rb", closefd=False) if name == STANDARD_INPUT else Path(name).open("rb")
 
 
-def _from_text(name: str, file: BinaryIO) -> Iterator[TextDocument]:
+def _from_text(name: str, file: BinaryIO, report: Report) -> Iterator[TextDocument]:
     yield TextDocument(name, file.read().decode("utf-8"))
 
 
-def _from_lines(name: str, file: BinaryIO, report: Callable[[str], None]) -> Iterator[TextDocument]:
+def _from_lines(name: str, file: BinaryIO, report: Report) -> Iterator[TextDocument]:
     for number, line in enumerate(file, 1):
         if not line.strip():
             continue
@@ -69,8 +127,109 @@ def _from_lines(name: str, file: BinaryIO, report: Callable[[str], None]) -> Ite
             continue
         text = entry.get("text") if isinstance(entry, dict) else None
         if isinstance(text, str):
-            identifier = entry.get("id")
-            yield TextDocument(f"{name}:{number}" if identifier is None else str(identifier), text)
+            yield _document(entry.get("id"), text, f"{name}:{number}")
         else:
             given = line.decode("utf-8", "replace").strip()[:60]
             report(f'{name}, line {number}: expected an object with a string "text", got {given}')
+
+
+def _from_csv(name: str, file: BinaryIO, report: Report) -> Iterator[TextDocument]:
+    # A text may be longer than the 131,072 characters that a field may have otherwise.
+    csv.field_size_limit(sys.maxsize)
+    # Bytes that are not UTF-8 become lone surrogates, so that they spoil no other row than theirs.
+    lines = io.TextIOWrapper(file, "utf-8-sig", "surrogateescape", newline="")
+    rows = csv.DictReader(lines, strict=True)
+    for number, row in enumerate(_rows_of_csv(name, rows, report), 1):
+        if isinstance(row, csv.Error):
+            report(f"{name}, row {number} is not CSV: {row}")
+        elif None in row or row["text"] is None:
+            report(f"{name}, row {number}: expected as many fields as in the header; put texts between quotation marks")
+        elif _is_utf8("".join(map(str, row.values()))):
+            yield _document(row.get("id") or None, row["text"], f"{name}:{number}")
+        else:
+            report(f"{name}, row {number} is not UTF-8; convert the file first, as with `iconv -t UTF-8`")
+
+
+def _rows_of_csv(name: str, rows: csv.DictReader[str], report: Report) -> Iterator[dict[str | Any, Any] | csv.Error]:
+    """Yield rows, and in the place of each that cannot be read what is wrong with it."""
+    try:
+        header = rows.fieldnames or []
+    except csv.Error as error:
+        report(f"{name} is not CSV: {error}")
+        return
+    if "text" not in header:
+        report(f'{name}: expected a header with a column "text", got {_shorten(header)}')
+        return
+    while True:
+        try:
+            yield next(rows)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield error
+
+
+def _from_parquet(name: str, file: BinaryIO, report: Report) -> Iterator[TextDocument]:
+    import pyarrow as pa
+    from pyarrow.parquet import ParquetFile
+
+    try:
+        # A buffer, or a whole column of a row group would be read into memory.
+        parquet = ParquetFile(_seekable(file), buffer_size=1 << 20)
+        columns = [column for column in ("text", "id") if column in parquet.schema_arrow.names]
+        if "text" not in columns:
+            report(f'{name}: expected a column "text", got {_shorten(parquet.schema_arrow.names)}')
+            return
+        batches = parquet.iter_batches(_ROWS_AT_ONCE, columns=columns)
+        rows = (row for batch in batches for row in zip(*map(batch.column, columns), strict=True))
+        for number, row in enumerate(rows, 1):
+            yield from _from_row(name, number, row, report)
+    except pa.ArrowException as error:
+        report(f"{name} is not Parquet that can be read: {str(error).strip()}")
+
+
+def _from_row(name: str, number: int, row: tuple[Any, ...], report: Report) -> Iterator[TextDocument]:
+    """Yield the document of a row, its Arrow values text and, if there is one, id."""
+    try:
+        text, identifier = row[0].as_py(), row[1].as_py() if row[1:] else None
+    except UnicodeDecodeError:
+        report(f"{name}, row {number} is not UTF-8")
+        return
+    if isinstance(text, str):
+        yield _document(identifier, text, f"{name}:{number}")
+    else:
+        report(f'{name}, row {number}: expected a string in the column "text", got {_shorten(text)}')
+
+
+def _seekable(file: BinaryIO) -> IO[bytes]:
+    """Return the file, or of a pipe a copy on disk: Parquet is read from its end."""
+    if file.seekable():
+        return file
+    copy = tempfile.TemporaryFile()  # noqa: SIM115, it lives as long as its reader
+    shutil.copyfileobj(file, copy)
+    copy.seek(0)
+    return copy
+
+
+def _document(identifier: object, text: str, place: str) -> TextDocument:
+    return TextDocument(place if identifier is None else str(identifier), text)
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _shorten(value: object) -> str:
+    return repr(value)[:60]
+
+
+_READERS: dict[InputFormat, Callable[[str, BinaryIO, Report], Iterator[TextDocument]]] = {
+    InputFormat.text: _from_text,
+    InputFormat.jsonl: _from_lines,
+    InputFormat.csv: _from_csv,
+    InputFormat.parquet: _from_parquet,
+}

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aqwal.serving.render import to_html_fragment
+from aqwal.serving.speakers import Speaker, group_speakers, is_named_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,24 @@ class Prediction:
     spans: tuple[PredictedSpan, ...]
     quotes: tuple[Quote, ...]
     id: str | None = None
+
+    @property
+    def speakers(self) -> tuple[Speaker, ...]:
+        """The sources, each with all its mentions and quotes, by first mention; grouped anew at each call."""
+        return group_speakers(self.spans, self.quotes)
+
+    def said_by(self, name: str) -> tuple[Quote, ...]:
+        """Return all quotes of the sources that a name or title stands for, in the order of the text.
+
+        Example:
+            >>> [prediction.spans[quote.quote].text for quote in prediction.said_by("بومبيو")]
+        """
+        named = [
+            speaker
+            for speaker in self.speakers
+            if any(is_named_by(self.spans[index].text, name) for index in speaker.mentions)
+        ]
+        return tuple(sorted((quote for speaker in named for quote in speaker.quotes), key=lambda quote: quote.quote))
 
     def to_dict(self) -> dict[str, Any]:
         """Return id, spans and quotes as plain data, ready for JSON; the text itself is left out."""

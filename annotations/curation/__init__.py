@@ -6,6 +6,6 @@
 - `plan` (for `report`): which articles were to be written, beside those that are there.
 - `reports`: each QUOTE with its sentence and source; `reporting_words` finds the word that brings it, `ways` tells
   which of the plan's ways of reporting can be seen.
-- `spelling`: what typists vary, folded away or counted.
+- `spelling`: what typists vary, counted.
 - `duplicates`: words in a row that two documents share; `pool` reads the texts to compare with.
 """

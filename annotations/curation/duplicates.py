@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from aqwal.annotations.curation.spelling import fold
+from aqwal.annotations.folding import fold
 from aqwal.annotations.records import Document
 from aqwal.annotations.words import Word, cut_words
 

@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from aqwal.annotations.curation.spelling import fold
+from aqwal.annotations.folding import fold
 
 FRAMES = ("بحسب", "وفقا", "طبقا")
 DOCUMENT_VERBS = ("جاء في", "نص على", "أظهر", "تضمن")

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from aqwal.annotations.curation.reporting_words import DOCUMENT_VERBS, reports_within
 from aqwal.annotations.curation.reports import Position, Report
-from aqwal.annotations.curation.spelling import fold
+from aqwal.annotations.folding import fold
 
 Way = Callable[[Sequence[Report]], int]
 

@@ -75,7 +75,7 @@ def test_files_that_cannot_be_read_are_reported_and_the_others_answered_in_order
     assert errors == (
         "aqwal: missing.txt cannot be read: No such file or directory "
         "aqwal: latin.txt is not UTF-8 (byte 0); convert it first, as with `iconv -t UTF-8` "
-        "aqwal: folder cannot be read: Is a directory"
+        "aqwal: folder holds no file that ends in .txt"
     )
 
 

@@ -1,38 +1,12 @@
-"""Spelling: what is folded away, and which features are found in a text."""
+"""Spelling: which features are found in a text."""
 
 import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from aqwal.annotations.curation.spelling import SEEN_BY, SPELLING_FEATURES, fold, spelling_of
+from aqwal.annotations.curation.spelling import SEEN_BY, SPELLING_FEATURES, spelling_of
 from aqwal.annotations.page import Page
-
-
-@pytest.mark.parametrize(
-    ("text", "folded"),
-    [
-        ("", ""),
-        ("أكّدَ", "اكد"),
-        ("الأربعـــاء", "الاربعاء"),
-        ("إلى مدرسةٍ آمنة", "الي مدرسه امنه"),
-        ("ا\u0655لى", "الي"),
-        ("٢٥ و۲۵ و25", "25 و25 و25"),
-        ("BBC", "bbc"),
-        ("كوريا\u200fالشمالية", "كورياالشماليه"),
-        ("ﻻ", "لا"),
-        ("«نعم»", "«نعم»"),
-    ],
-)
-def test_fold(text: str, folded: str) -> None:
-    assert fold(text) == folded
-
-
-@given(st.text())
-def test_folding_twice_changes_nothing(text: str) -> None:
-    assert fold(fold(text)) == fold(text)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,173 @@
+"""Group the mentions of one source: `وزير الخارجية الأميركي مايك بومبيو` and, further on, `بومبيو`.
+
+News names a source in full once and shortly ever after: by the name, which ends the full mention or a
+part of it (`مايك بومبيو، وزير الخارجية`), by the title, which begins it, or by both (`الوزير بومبيو`). So a
+mention belongs to the nearest longer one of which it is the beginning, the end or both, word by word
+without what typists vary. No model is asked.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right, insort
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, product
+from typing import TYPE_CHECKING, NamedTuple
+
+from aqwal.annotations.folding import fold
+from aqwal.annotations.scheme import SPEAKER
+
+if TYPE_CHECKING:
+    # Prediction groups its spans through this module, so it cannot be imported at run time.
+    from aqwal.serving.prediction import PredictedSpan, Quote
+
+_Words = tuple[str, ...]
+
+_WORD = re.compile(r"\w+")
+_PART_END = re.compile(r"[،,؛;()\[\]]|\s[-–—]\s")
+# Names and titles are shorter; of a longer mention only what begins and ends it is compared.
+_LONGEST_NAME = 12
+_OFFICES = (
+    "رئيس نائب وزير وكيل مدير أمين عضو أعضاء قائد زعيم نقيب عميد محافظ حاكم عمدة سفير ممثل ممثلو ممثلي مندوب مبعوث "
+    "منسق مفوض مقرر مستشار مساعد متحدث ناطق سكرتير مدرب محامي قاضي مدعي مؤسس صاحب مالك خبير باحث محلل أستاذ طبيب "
+    "مراسل محرر مصدر مصادر مسؤول مكتب بيان موقع صحيفة"
+)
+_PREPOSITIONS = "باسم في من لدى عن على إلى بين عند ضد مع حول بشأن لشؤون"
+# What may not stand before a name that ends a mention: the words behind it complete an office (`رئيس الاتحاد`).
+_OPENS_COMPLEMENT = re.compile(
+    rf"[وفبل]?(?:{'|'.join(fold(_OFFICES).split())})[هت]?|{'|'.join(fold(_PREPOSITIONS).split())}"
+)
+_ARTICLE = re.compile(r"[وف]?(?:لل|[بك]?ال)(?=\w{2})")
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """One source of a document and all that it said.
+
+    Attributes:
+        name: Its longest mention in words, the first of equals.
+        mentions: Its SPEAKER spans, as indices of `Prediction.spans`.
+        quotes: What it said, in the order of the text.
+    """
+
+    name: str
+    mentions: tuple[int, ...]
+    quotes: tuple[Quote, ...]
+
+
+def group_speakers(spans: Sequence[PredictedSpan], quotes: Sequence[Quote]) -> tuple[Speaker, ...]:
+    """Return the sources of a document by their first mention; what has no SPEAKER belongs to none."""
+    mentions = [index for index, span in enumerate(spans) if span.label == SPEAKER]
+    members: dict[int, list[int]] = {}
+    for mention, source in zip(mentions, group_mentions([spans[index].text for index in mentions]), strict=True):
+        members.setdefault(mentions[source], []).append(mention)
+    said: dict[int | None, list[Quote]] = defaultdict(list)
+    for quote in quotes:
+        said[quote.speaker].append(quote)
+    return tuple(
+        Speaker(spans[source].text, tuple(group), tuple(sorted(chain(*map(said.__getitem__, group)), key=_position)))
+        for source, group in members.items()
+    )
+
+
+def _position(quote: Quote) -> int:
+    return quote.quote
+
+
+def group_mentions(mentions: Sequence[str]) -> list[int]:
+    """Return for each mention the index of the mention that stands for its source, its own if none is longer.
+
+    Args:
+        mentions: SPEAKER mentions of one document, in the order of the text.
+    """
+    names = [_Name.of(mention) for mention in mentions]
+    spots = _Spots()
+    source_of = list(range(len(names)))
+    # The longest first, so that what a mention shortens is known before it.
+    for index in sorted(range(len(names)), key=lambda index: (-len(names[index].words), index)):
+        nearest = spots.nearest(names[index], index)
+        source_of[index] = index if nearest is None else source_of[nearest]
+        spots.add(names[index], index)
+    return source_of
+
+
+def is_named_by(mention: str, name: str) -> bool:
+    """Say whether a name begins or ends a mention or a part of it, as `group_mentions` sees it."""
+    spots = _Spots()
+    spots.add(_Name.of(mention), 0)
+    return spots.nearest(_Name.of(name), 0) is not None
+
+
+class _Name(NamedTuple):
+    """A mention's words, folded, and where its parts begin and end among them."""
+
+    words: _Words
+    starts: frozenset[int]
+    ends: frozenset[int]
+
+    @classmethod
+    def of(cls, mention: str) -> _Name:
+        parts = [_WORD.findall(fold(part)) for part in _PART_END.split(mention)]
+        words = tuple(word for part in parts for word in part)
+        ends = [sum(map(len, parts[: number + 1])) for number in range(len(parts))]
+        return cls(words, frozenset({0, *ends}), frozenset(ends))
+
+    def titles(self) -> Iterator[_Words]:
+        """Yield what begins the mention or a part of it."""
+        for start in self.starts:
+            for end in range(start + 1, min(start + _LONGEST_NAME, len(self.words)) + 1):
+                yield self.words[start:end]
+        yield from self._titles_with_surname()
+        if self.words:
+            yield self.words
+
+    def _titles_with_surname(self) -> Iterator[_Words]:
+        """Yield what is left when the middle is left out, as of `الرئيس الروسي فلاديمير بوتين` is `الرئيس بوتين`."""
+        for end in self.ends:
+            for title, surname in product((1, 2, 3), (1, 2)):
+                if title + surname < end:
+                    yield self.words[:title] + self.words[end - surname : end]
+
+    def surnames(self) -> Iterator[_Words]:
+        """Yield what ends the mention or a part of it, complements of an office left out."""
+        for end in self.ends:
+            for start in range(max(end - _LONGEST_NAME, 0), end):
+                if not (start and _OPENS_COMPLEMENT.fullmatch(self.words[start - 1])):
+                    yield self.words[start:end]
+
+
+class _Spots:
+    """Where which words begin or end a mention, by the mentions' indices."""
+
+    def __init__(self) -> None:
+        self._titles: dict[_Words, list[int]] = defaultdict(list)
+        self._surnames: dict[_Words, list[int]] = defaultdict(list)
+
+    def add(self, name: _Name, index: int) -> None:
+        for title in {(form, *rest) for first, *rest in name.titles() for form in _title_forms(first)}:
+            insort(self._titles[title], index)
+        for surname in set(name.surnames()):
+            insort(self._surnames[surname], index)
+
+    def nearest(self, name: _Name, index: int) -> int | None:
+        """Return the nearest mention before that is the name or is named by it, else the nearest behind."""
+        if not name.words:
+            return None
+        rest = name.words[1:]
+        found = [self._titles.get((form, *rest), []) for form in _title_forms(name.words[0])]
+        found += [self._surnames.get((form, *rest), []) for form in _bare_forms(name.words[0])]
+        before = [places[at - 1] for places in found if (at := bisect_right(places, index))]
+        behind = [places[at] for places in found if (at := bisect_right(places, index)) < len(places)]
+        return max(before) if before else min(behind, default=None)
+
+
+def _bare_forms(word: str) -> set[str]:
+    """Return a word with and without the one letter that Arabic writes together with it (`لبومبيو`)."""
+    return {word, word[1:]} if len(word) > 3 and word[0] in "وفبلك" else {word}
+
+
+def _title_forms(word: str) -> set[str]:
+    """Return the same and the word without article, as who was `وزير المياه` is `الوزير` from then on."""
+    return {*_bare_forms(word), _ARTICLE.sub("", word)}

@@ -1,0 +1,31 @@
+"""Folding: what is left of a text to be compared."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aqwal.annotations.folding import fold
+
+
+@pytest.mark.parametrize(
+    ("text", "folded"),
+    [
+        ("", ""),
+        ("أكّدَ", "اكد"),
+        ("الأربعـــاء", "الاربعاء"),
+        ("إلى مدرسةٍ آمنة", "الي مدرسه امنه"),
+        ("ا\u0655لى", "الي"),
+        ("٢٥ و۲۵ و25", "25 و25 و25"),
+        ("BBC", "bbc"),
+        ("كوريا\u200fالشمالية", "كورياالشماليه"),
+        ("ﻻ", "لا"),
+        ("«نعم»", "«نعم»"),
+    ],
+)
+def test_fold(text: str, folded: str) -> None:
+    assert fold(text) == folded
+
+
+@given(st.text())
+def test_folding_twice_changes_nothing(text: str) -> None:
+    assert fold(fold(text)) == fold(text)
