@@ -50,10 +50,13 @@ def test_every_aqwal_command_named_takes_its_options(readme: str):
     for app in (serving_app, annotations_app, training_app):
         command = get_command(app)
         known.update(getattr(command, "commands", {command.name: command}))
-    named = [line.split() for line in _commands(readme) if line.startswith("aqwal ")]
+    named = [part.split() for line in _commands(readme) for part in line.split(" && ") if part.startswith("aqwal ")]
     assert named
     for _, name, *words in named:
-        options = {option for parameter in known[name].params for option in parameter.opts}
+        command = known[name]
+        if hasattr(command, "commands"):
+            command, *words = command.commands[words[0]], *words[1:]
+        options = {option for parameter in command.params for option in parameter.opts}
         assert [word for word in words if word.startswith("--") and word not in options] == []
 
 
