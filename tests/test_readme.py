@@ -54,8 +54,8 @@ def test_every_aqwal_command_named_takes_its_options(readme: str):
     assert named
     for _, name, *words in named:
         command = known[name]
-        if hasattr(command, "commands"):
-            command, *words = command.commands[words[0]], *words[1:]
+        # Of a group, the word behind its name says which.
+        command = command.commands[words[0]] if hasattr(command, "commands") else command
         options = {option for parameter in command.params for option in parameter.opts}
         assert [word for word in words if word.startswith("--") and word not in options] == []
 
