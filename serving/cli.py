@@ -15,6 +15,9 @@ app = typer.Typer(
     help="Who said what about what in Arabic news.",
 )
 
+# Package → the extra that brings it, where that is not the stage's own.
+_EXTRAS = dict.fromkeys(("fastapi", "uvicorn", "starlette", "prometheus_client", "pythonjsonlogger"), "service")
+
 
 def _show_version(wanted: bool) -> None:
     if wanted:
@@ -38,5 +41,5 @@ def main() -> None:
     try:
         app()
     except ModuleNotFoundError as error:
-        hint = "pip install 'aqwal[serving,training]'"
+        hint = f"pip install 'aqwal[{_EXTRAS.get(error.name or '', 'serving,training')}]'"
         sys.exit(f"aqwal: this command needs the package {error.name}; install it with `{hint}`")

@@ -1,7 +1,6 @@
 """`aqwal predict` and `aqwal render`."""
 
 import io
-import json
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -52,7 +51,7 @@ def predict(
     ] = None,
 ) -> None:
     """Say who said what about what in documents: one JSON line a document, in order."""
-    predictor = _load(model, precision, threads)
+    predictor = load_predictor(model, precision, threads)
     failures = _Failures()
     for prediction in predictor.predict_documents(
         (document.text, document.id)
@@ -74,7 +73,7 @@ def render(
 
     from aqwal.serving.render import to_html_page, to_terminal
 
-    predictor = _load(model, precision, None)
+    predictor = load_predictor(model, precision, None)
     failures = _Failures()
     for document in read_texts([file], InputFormat.text, failures.report):
         prediction = predictor.predict(document.text, document.id)
@@ -103,7 +102,8 @@ class _Failures:
             raise typer.Exit(1)
 
 
-def _load(model: Path, precision: Precision, threads: int | None) -> "Predictor":
+def load_predictor(model: Path, precision: Precision, threads: int | None) -> "Predictor":
+    """Return the predictor of a model folder; say in a sentence why there is none and end with status 2."""
     from aqwal.serving import ModelFolderError, Predictor
 
     try:
@@ -123,7 +123,5 @@ def _write_page(path: Path, page: str) -> None:
 
 def _write_line(prediction: "Prediction") -> None:
     """Write an answer as UTF-8 JSON, whatever the terminal's own encoding."""
-    line = json.dumps(prediction.to_dict(), ensure_ascii=False)
-    # UTF-8 cannot hold a lone surrogate; its escape is what JSON itself would write.
-    sys.stdout.buffer.write(line.encode("utf-8", "backslashreplace") + b"\n")
+    sys.stdout.buffer.write(prediction.to_json() + b"\n")
     sys.stdout.buffer.flush()
