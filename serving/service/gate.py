@@ -36,14 +36,15 @@ class Gate:
         if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] not in self._paths:
             await self._app(scope, receive, send)
             return
+        headers = Headers(scope=scope)
         try:
-            size = self._announced(Headers(scope=scope))
+            size = self._announced(headers)
             with self._queue.place(size):
                 body = await self._read(receive)
                 await self._app(scope, _replay(body, receive), send)
         except Refusal as refusal:
-            if refusal.status_code != 408:
-                # A client that is still sending hears nothing before it is done.
+            if refusal.status_code != 408 and "expect" not in headers:
+                # A client that does not ask before it sends hears nothing before it is done.
                 await self._discard(receive)
             await respond(scope["path"], refusal)(scope, receive, send)
 

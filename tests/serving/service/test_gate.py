@@ -115,3 +115,10 @@ def test_what_is_refused_is_read_no_further_than_a_body_goes() -> None:
 def test_other_requests_pass_untouched(method: str, path: str) -> None:
     talk = Talk(b"abcdefghijklmnop", b"more")
     assert pass_through(talk, method=method, path=path) == [b"abcdefghijklmnop"]
+
+
+def test_a_client_that_asks_before_it_sends_is_told_at_once() -> None:
+    talk = Talk(b"abcdefghijk")
+    assert pass_through(talk, (b"content-length", b"11"), (b"expect", b"100-continue")) == []
+    assert talk.status == 413
+    assert len(talk.messages) == 1
