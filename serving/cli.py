@@ -6,9 +6,6 @@ from typing import Annotated
 
 import typer
 
-# Which extra brings a package that only some options of a command need.
-_EXTRAS = {"pyarrow": "parquet", "ray": "ray"}
-
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -17,6 +14,13 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Who said what about what in Arabic news.",
 )
+
+# Package → the extra that brings it, where that is not the stage's own.
+_EXTRAS = {
+    **dict.fromkeys(("fastapi", "uvicorn", "starlette", "prometheus_client", "pythonjsonlogger"), "service"),
+    "pyarrow": "parquet",
+    "ray": "ray",
+}
 
 
 def _show_version(wanted: bool) -> None:

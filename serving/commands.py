@@ -60,7 +60,7 @@ def predict(
     if jsonl:
         input_format, output_format = InputFormat.jsonl, OutputFormat.jsonl
     _check_output(output, resume, files)
-    predictor = _load(model, precision, threads)
+    predictor = load_predictor(model, precision, threads)
     failures = _Failures()
     documents = read_texts(files, input_format, failures.report)
     follow = follow_in_terminal(files, input_format, output)
@@ -87,7 +87,7 @@ def predict_on_ray(
     from aqwal.serving.batch.ray_job import ActorPool, predict_parquet
 
     # Here, where an error can still be told in a sentence.
-    _load(model, precision, threads)
+    load_predictor(model, precision, threads)
     failures = _Failures()
     try:
         problems = predict_parquet(source, target, model, precision, ActorPool(actors, threads))
@@ -111,7 +111,7 @@ def render(
 
     from aqwal.serving.render import to_html_page, to_terminal
 
-    predictor = _load(model, precision, None)
+    predictor = load_predictor(model, precision, None)
     failures = _Failures()
     for document in read_texts([file], InputFormat.text, failures.report):
         prediction = predictor.predict(document.text, document.id)
@@ -141,7 +141,8 @@ class _Failures:
             raise typer.Exit(1)
 
 
-def _load(model: Path, precision: Precision, threads: int | None) -> "Predictor":
+def load_predictor(model: Path, precision: Precision, threads: int | None) -> "Predictor":
+    """Return the predictor of a model folder; say in a sentence why there is none and end with status 2."""
     from aqwal.serving import ModelFolderError, Predictor
 
     try:

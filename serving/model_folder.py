@@ -27,6 +27,10 @@ SETTINGS_FILE, TOKENIZER_FILE, CARD_FILE = "aqwal.json", "tokenizer.json", "READ
 MODEL_FILES = {"int8": "model.onnx", "fp32": "model.fp32.onnx"}
 
 
+# Code points of a setting that a message shows.
+_SHOWN = 80
+
+
 class ModelFolderError(ValueError):
     """A model folder that cannot be used; the message says what is wrong and what to do."""
 
@@ -95,13 +99,17 @@ def _read_settings(folder: Path) -> dict[str, Any]:
         raise FileNotFoundError(f"{folder} is no model folder: {SETTINGS_FILE} is missing; export the model again")
     try:
         settings = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
+    # Brackets a hundred thousand deep are no settings either.
+    except (ValueError, RecursionError) as error:
         raise ModelFolderError(f"{file} is not JSON ({error}); export the model again") from error
     if not isinstance(settings, dict):
         raise ModelFolderError(f"{file} is no JSON object; export the model again")
     version = settings.get("format")
     if version != FORMAT_VERSION:
-        raise ModelFolderError(f"{file} has format {version!r}; this version of aqwal reads {FORMAT_VERSION}")
+        newer = isinstance(version, int) and version > FORMAT_VERSION
+        advice = "take a newer version of aqwal" if newer else "export the model again"
+        given = repr(version)[:_SHOWN]
+        raise ModelFolderError(f"{file} has format {given}; this version of aqwal reads {FORMAT_VERSION}: {advice}")
     if settings.get("normalization") != NORMALIZATION_VERSION:
         wanted = f"this version of aqwal normalises words by {NORMALIZATION_VERSION!r}"
         raise ModelFolderError(
@@ -128,10 +136,10 @@ def _check_settings(folder: Path, opened: ModelFolder) -> None:
     for name, right in _SETTINGS_CHECKS.items():
         try:
             fits = right(opened)
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError):
             fits = False
         if not fits:
-            given = str(opened.settings.get(name, "nothing"))[:80]
+            given = str(opened.settings.get(name, "nothing"))[:_SHOWN]
             raise ModelFolderError(f"{folder / SETTINGS_FILE}: `{name}` is not usable: {given}; export the model again")
 
 
@@ -151,7 +159,9 @@ def _transitions_fit(opened: ModelFolder) -> bool:
 
 def _temperatures_fit(opened: ModelFolder) -> bool:
     temperatures = np.array(opened.settings["temperatures"], dtype=np.float64)
-    return temperatures.shape == (len(opened.settings["labels"]),) and bool((temperatures > 0).all())
+    return temperatures.shape == (len(opened.settings["labels"]),) and bool(
+        (np.isfinite(temperatures) & (temperatures > 0)).all()
+    )
 
 
 def _thresholds_fit(opened: ModelFolder) -> bool:

@@ -1,5 +1,6 @@
 """What the predictor answers: spans, quotes, and the forms in which people take them."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,6 +79,10 @@ class Prediction:
             for q in self.quotes
         ]
         return {"id": self.id, "spans": spans, "quotes": quotes}
+
+    def to_json(self) -> bytes:
+        """Return the same as one line of JSON in UTF-8; a lone surrogate, which UTF-8 cannot hold, as its escape."""
+        return json.dumps(self.to_dict(), ensure_ascii=False).encode("utf-8", "backslashreplace")
 
     def _repr_html_(self) -> str:
         """Show the spans over the text in a notebook, right to left."""

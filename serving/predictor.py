@@ -1,6 +1,7 @@
 """The predictor: an Arabic text in, who said what about what out, on a CPU."""
 
 import os
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,10 +20,16 @@ from aqwal.serving.model_folder import ModelFolder, ModelFolderError
 from aqwal.serving.prediction import Prediction
 
 _Logits = NDArray[np.float32]
+# What is needed to finish a document goes with its last window, or with None if it has no words.
+_Ending = tuple[Page, str | None]
 
 
 class Predictor:
-    """Load a model folder once, then call often; safe to call from several threads.
+    """Load a model folder once, then call often; safe to call from several threads, and after a fork.
+
+    Callers on several threads share the predictor's own: each has only a few windows under way, so a
+    long document does not keep short ones waiting. A process forked from one that has a predictor may
+    use it, unless it was predicting at that moment.
 
     Each window is one session call of its own, because dynamic int8 scales depend on everything in
     a call: so a text gets the same answer alone and in company, with one thread and with many.
@@ -31,6 +38,9 @@ class Predictor:
         model_dir: A model folder, as `aqwal.training.export` writes it.
         precision: `int8`, or `fp32` if the folder has it.
         threads: How many windows are computed side by side; all cores if None.
+
+    Attributes:
+        threads: That number.
 
     Raises:
         FileNotFoundError: If the folder or one of its files is missing.
@@ -45,17 +55,18 @@ class Predictor:
             raise ValueError(f"threads must be 1 or more, not {threads}")
         self.folder = ModelFolder.open(model_dir, precision)
         settings = self.folder.settings
+        self._decoder = self.folder.decoder
+        self._shape = (len(self._decoder.labels), len(self._decoder.tag_set.tags))
         try:
             tokenizer = Tokenizer.from_file(str(self.folder.tokenizer_file))
             self._session = _open_session(self.folder.model_file)
             self._encoder = WordEncoder(tokenizer, settings["max_length"], settings["overlap"])
+            self._check_session(tokenizer.get_vocab_size() - 1)
         # Both libraries raise plain Exception or classes of their own for a file they cannot read.
         except Exception as error:
             raise ModelFolderError(f"{model_dir} cannot be loaded ({error}); export the model again") from error
-        self._decoder = self.folder.decoder
-        self._shape = (len(self._decoder.labels), len(self._decoder.tag_set.tags))
-        self._threads = threads or os.cpu_count() or 1
-        self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="aqwal")
+        self.threads = threads or os.cpu_count() or 1
+        self._start_pool()
 
     def predict(self, text: str, document_id: str | None = None) -> Prediction:
         """Return the spans and quotes of one document of any length; the empty text gives an empty answer."""
@@ -73,23 +84,67 @@ class Predictor:
         """
         return self.predict_documents(_pairs(texts, ids))
 
-    def predict_documents(self, documents: Iterable[tuple[str, str | None]]) -> Iterator[Prediction]:
-        """Do the same for (text, id) pairs."""
-        pending: deque[tuple[Page, str | None, list[Future[_Logits]]]] = deque()
-        waiting = 0
+    def predict_documents(
+        self, documents: Iterable[tuple[str, str | None]], timeout: float | None = None
+    ) -> Iterator[Prediction]:
+        """Do the same for (text, id) pairs.
+
+        Args:
+            documents: The pairs.
+            timeout: Seconds within which all answers are to be there; None is for ever.
+
+        Raises:
+            TimeoutError: If they are not. What is not computed by then is left.
+        """
+        parts: list[_Logits] = []
+        for logits, ending in self._compute_ahead(self._windows(documents), timeout):
+            parts += [] if logits is None else [logits]
+            if ending is not None:
+                page, document_id = ending
+                yield self._decoder.decode(page, self._join(parts), document_id)
+                parts = []
+
+    def _windows(
+        self, documents: Iterable[tuple[str, str | None]]
+    ) -> Iterator[tuple[EncodedWindow | None, _Ending | None]]:
         for text, document_id in documents:
             if not isinstance(text, str):
                 raise TypeError(f"a document must be a str, not {type(text).__name__}; decode bytes as UTF-8 first")
             page = Page(text)
-            jobs = [self._pool.submit(self._run, window) for window in self._encoder.encode(page)]
-            pending.append((page, document_id, jobs))
-            # A blank text has no window but takes a place all the same, or an endless row of them would fill memory.
-            waiting += len(jobs) or 1
-            while pending and waiting > 2 * self._threads:
-                waiting -= len(pending[0][2]) or 1
-                yield self._finish(*pending.popleft())
-        while pending:
-            yield self._finish(*pending.popleft())
+            windows = self._encoder.encode(page)
+            yield from ((window, None) for window in windows[:-1])
+            yield windows[-1] if windows else None, (page, document_id)
+
+    def _compute_ahead(
+        self, windows: Iterable[tuple[EncodedWindow | None, _Ending | None]], timeout: float | None
+    ) -> Iterator[tuple[_Logits | None, _Ending | None]]:
+        """Compute windows on the threads, in order, a few ahead of the one that is taken."""
+        ends = None if timeout is None else time.monotonic() + timeout
+        ahead: deque[tuple[Future[_Logits] | None, _Ending | None]] = deque()
+        try:
+            for window, ending in windows:
+                # A document without words takes a place too, or an endless row of them would fill memory.
+                ahead.append((None if window is None else self._submit(window), ending))
+                if len(ahead) > 2 * self.threads:
+                    yield _result(ahead[0][0], ends), ahead[0][1]
+                    ahead.popleft()
+            while ahead:
+                yield _result(ahead[0][0], ends), ahead[0][1]
+                ahead.popleft()
+        finally:
+            for job, _ in ahead:
+                if job is not None:
+                    job.cancel()
+
+    def _submit(self, window: EncodedWindow) -> Future[_Logits]:
+        if self._process != os.getpid():
+            # Threads do not follow into a forked process.
+            self._start_pool()
+        return self._pool.submit(self._run, window)
+
+    def _start_pool(self) -> None:
+        self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="aqwal")
+        self._process = os.getpid()
 
     def emissions(self, page: Page) -> Scores:
         """Return the tag scores of a document's words, [words, labels, tags]."""
@@ -98,11 +153,25 @@ class Predictor:
     def _run(self, window: EncodedWindow) -> _Logits:
         """Return the logits of the words a window owns, [words, labels × tags]."""
         ids = window.input_ids[None]
-        (logits,) = self._session.run(None, {"input_ids": ids, "attention_mask": np.ones_like(ids)})
+        try:
+            (logits,) = self._session.run(None, {"input_ids": ids, "attention_mask": np.ones_like(ids)})
+        # onnxruntime's errors have no class in common; windows longer than the model has places are one.
+        except Exception as error:
+            told = f"{self.folder.path} fails on a window of {ids.size} sub-tokens ({error}); export the model again"
+            raise ModelFolderError(told) from error
         return np.asarray(logits[0, window.own_heads], dtype=np.float32)
 
-    def _finish(self, page: Page, document_id: str | None, jobs: list[Future[_Logits]]) -> Prediction:
-        return self._decoder.decode(page, self._join([job.result() for job in jobs]), document_id)
+    def _check_session(self, largest_id: int) -> None:
+        """Compute one small window, so that a tokenizer or settings of another model are noticed here.
+
+        Raises:
+            ValueError: If the model answers with other shapes than the settings say.
+        """
+        ids = np.array([[largest_id]], dtype=np.int64)
+        (logits,) = self._session.run(None, {"input_ids": ids, "attention_mask": np.ones_like(ids)})
+        wanted = (1, 1, self._shape[0] * self._shape[1])
+        if logits.shape != wanted:
+            raise ValueError(f"its model answers {logits.shape} where its settings want {wanted}")
 
     def _join(self, parts: list[_Logits]) -> Scores:
         # Decoding sums many scores, so it works in double precision from here on.
@@ -115,6 +184,15 @@ def _pairs(texts: Iterable[str], ids: Iterable[str | None] | None) -> Iterator[t
         yield from ((text, None) for text in texts) if ids is None else zip(texts, ids, strict=True)
     except ValueError as error:
         raise ValueError("there must be as many ids as texts") from error
+
+
+def _result(job: Future[_Logits] | None, ends: float | None) -> _Logits | None:
+    if job is None:
+        return None
+    try:
+        return job.result(None if ends is None else max(0.0, ends - time.monotonic()))
+    except TimeoutError as error:
+        raise TimeoutError("no answer within the time given; give more, or shorter documents") from error
 
 
 def _open_session(model_file: Path) -> Any:

@@ -1,12 +1,18 @@
 """Every way in which a model folder can be broken says what is wrong and what to do."""
 
+import contextlib
 import json
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from aqwal.serving import ModelFolderError, Predictor
 from aqwal.serving.model_folder import ModelFolder, file_sha256
@@ -96,7 +102,7 @@ def test_a_file_that_its_library_cannot_read(tiny_model_copy: Path, name: str) -
         Predictor(tiny_model_copy)
 
 
-@pytest.mark.parametrize("content", [b"{", b"", b'{"format": 1', b"\xff\xfe"])
+@pytest.mark.parametrize("content", [b"{", b"", b'{"format": 1', b"\xff\xfe", b"[" * 100_000, b"9" * 5000])
 def test_settings_that_are_no_json(tiny_model_copy: Path, content: bytes) -> None:
     (tiny_model_copy / SETTINGS).write_bytes(content)
     with pytest.raises(ModelFolderError, match=r"aqwal\.json is not JSON \(.+\); export the model again"):
@@ -110,10 +116,17 @@ def test_settings_that_are_no_object(tiny_model_copy: Path, content: str) -> Non
         ModelFolder.open(tiny_model_copy)
 
 
-@pytest.mark.parametrize("version", [0, 1, 3, "2", None])
-def test_another_format_version(tiny_model_copy: Path, version: object) -> None:
+@pytest.mark.parametrize(
+    ("version", "advice"),
+    [
+        *((old, "export the model again") for old in (0, 1, "2", None)),
+        *((new, "take a newer version of aqwal") for new in (3, 10**100)),
+    ],
+)
+def test_another_format_version(tiny_model_copy: Path, version: object, advice: str) -> None:
     change_settings(tiny_model_copy, lambda settings: settings.update(format=version))
-    with pytest.raises(ModelFolderError, match=rf"has format {version!r}; this version of aqwal reads 2"):
+    given = repr(version)[:80]
+    with pytest.raises(ModelFolderError, match=rf"has format {given}; this version of aqwal reads 2: {advice}$"):
         ModelFolder.open(tiny_model_copy)
 
 
@@ -156,6 +169,8 @@ GARBLED = [
     pytest.param("temperatures", [1.0], id="temperatures: too few"),
     pytest.param("temperatures", "warm", id="temperatures: a text"),
     pytest.param("temperatures", [1.0, 0.0, 1.0], id="temperatures: zero"),
+    pytest.param("temperatures", [1.0, float("inf"), 1.0], id="temperatures: without end"),
+    pytest.param("temperatures", [10**400] * 3, id="temperatures: too large for a number"),
     pytest.param("thresholds", [0.25], id="thresholds: too few"),
     pytest.param("thresholds", [0.25, 1.0, 0.25], id="thresholds: one"),
     pytest.param("overlap", 80, id="overlap: half a window"),
@@ -205,3 +220,98 @@ def test_transitions_and_temperatures_are_numbers(tiny_model: Path) -> None:
     parts = decoder.transitions.start, decoder.transitions.step, decoder.transitions.end
     assert [part.shape for part in parts] == [(3, 5), (3, 5, 5), (3, 5)]
     assert all(np.isfinite(part).all() for part in (*parts, decoder.temperatures))
+
+
+def weights_elsewhere(location: str) -> bytes:
+    """Return a model with the inputs and the output of a model folder whose weights lie in a file of their own."""
+    weights = onnx.TensorProto(name="weights", data_type=onnx.TensorProto.FLOAT, dims=[15])
+    weights.data_location = onnx.TensorProto.EXTERNAL
+    weights.external_data.add(key="location", value=location)
+    places = ["batch", "tokens"]
+    shapes = {name: onnx.helper.make_tensor_value_info(name, 7, places) for name in ("input_ids", "attention_mask")}
+    nodes = [
+        onnx.helper.make_node("Cast", ["input_ids"], ["float"], to=1),
+        onnx.helper.make_node("Unsqueeze", ["float", "last"], ["column"]),
+        onnx.helper.make_node("Mul", ["column", "weights"], ["logits"]),
+    ]
+    last = onnx.numpy_helper.from_array(np.array([2], dtype=np.int64), "last")
+    output = onnx.helper.make_tensor_value_info("logits", 1, [*places, 15])
+    graph = onnx.helper.make_graph(nodes, "elsewhere", list(shapes.values()), [output], [weights, last])
+    opset = [onnx.helper.make_opsetid("", 17)]
+    return bytes(onnx.helper.make_model(graph, opset_imports=opset, ir_version=8).SerializeToString())
+
+
+def test_weights_inside_the_folder_are_read(tiny_model_copy: Path) -> None:
+    (tiny_model_copy / "weights.bin").write_bytes(np.zeros(15, dtype=np.float32).tobytes())
+    replace_file(tiny_model_copy, "model.onnx", weights_elsewhere("weights.bin"))
+    assert Predictor(tiny_model_copy).predict("قال").text == "قال"
+
+
+@pytest.mark.parametrize("way", ["up", "absolute", "link"])
+def test_weights_outside_the_folder_are_not_read(tiny_model_copy: Path, way: str) -> None:
+    outside = tiny_model_copy.parent / "weights.bin"
+    outside.write_bytes(np.zeros(15, dtype=np.float32).tobytes())
+    (tiny_model_copy / "link.bin").symlink_to(outside)
+    location = {"up": "../weights.bin", "absolute": str(outside), "link": "link.bin"}[way]
+    replace_file(tiny_model_copy, "model.onnx", weights_elsewhere(location))
+    with pytest.raises(ModelFolderError, match=r"model cannot be loaded \(.*External data path.*\); export the model"):
+        Predictor(tiny_model_copy)
+
+
+@pytest.mark.parametrize("name", ["../model.onnx", "/etc/passwd", "model.onnx/../../secret"])
+def test_names_of_files_out_of_the_folder_lead_nowhere(tiny_model_copy: Path, name: str) -> None:
+    change_settings(tiny_model_copy, lambda settings: settings.update(files={name: "0" * 64}))
+    with pytest.raises(FileNotFoundError, match=r"was exported without tokenizer\.json; it has: "):
+        Predictor(tiny_model_copy)
+
+
+def test_a_pipe_is_no_model_file(tiny_model_copy: Path) -> None:
+    (tiny_model_copy / "model.onnx").unlink()
+    os.mkfifo(tiny_model_copy / "model.onnx")
+    with pytest.raises(FileNotFoundError, match=r"model\.onnx is missing"):
+        Predictor(tiny_model_copy)
+
+
+def test_a_tokenizer_with_more_words_than_the_model_is_noticed_at_once(tiny_model_copy: Path) -> None:
+    tokenizer = json.loads((tiny_model_copy / "tokenizer.json").read_text(encoding="utf-8"))
+    tokenizer["model"]["vocab"].update({f"word-{number}": 3000 + number for number in range(3000)})
+    replace_file(tiny_model_copy, "tokenizer.json", json.dumps(tokenizer).encode())
+    with pytest.raises(ModelFolderError, match=r"model cannot be loaded \(.+\); export the model again"):
+        Predictor(tiny_model_copy)
+
+
+def test_settings_of_a_model_with_other_labels_are_noticed_at_once(tiny_model_copy: Path) -> None:
+    def drop_a_label(settings: dict[str, Any]) -> None:
+        for name in ("labels", "temperatures", "thresholds"):
+            settings[name] = settings[name][:2]
+        settings["transitions"] = {part: scores[:2] for part, scores in settings["transitions"].items()}
+
+    change_settings(tiny_model_copy, drop_a_label)
+    wanted = r"its model answers \(1, 1, 15\) where its settings want \(1, 1, 10\)"
+    with pytest.raises(ModelFolderError, match=wanted):
+        Predictor(tiny_model_copy)
+
+
+def test_windows_longer_than_the_model_has_places_are_told_when_one_comes(tiny_model_copy: Path) -> None:
+    change_settings(tiny_model_copy, lambda settings: settings.update(max_length=5000))
+    predictor = Predictor(tiny_model_copy)
+    assert predictor.predict("قال").text == "قال"
+    with pytest.raises(ModelFolderError, match=r"model fails on a window of 402 sub-tokens \(.+\); export the model"):
+        predictor.predict("قال " * 400)
+
+
+@pytest.mark.parametrize("name", ["aqwal.json", "model.onnx", "tokenizer.json"])
+@given(cut=st.floats(0, 1), flip=st.integers(0, 255))
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_file_cut_or_changed_anywhere_is_refused_or_harmless(
+    tiny_model: Path, tmp_path_factory: pytest.TempPathFactory, name: str, cut: float, flip: int
+) -> None:
+    folder = Path(shutil.copytree(tiny_model, tmp_path_factory.mktemp("damaged") / "model"))
+    content = bytearray((folder / name).read_bytes())
+    at = min(int(cut * len(content)), len(content) - 1)
+    changed = content[:at] if flip == 0 else content[:at] + bytes([content[at] ^ flip]) + content[at + 1 :]
+    (folder / name).write_bytes(changed)
+    # A name in the settings may change and mean the same; nothing else may come through but a refusal.
+    with contextlib.suppress(ModelFolderError, FileNotFoundError):
+        Predictor(folder).predict("قال")
+        assert name == "aqwal.json"

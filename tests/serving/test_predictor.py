@@ -1,5 +1,8 @@
 """The predictor with a real session: the same text, the same answer, in whatever company."""
 
+import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -7,6 +10,8 @@ from itertools import count, islice
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from aqwal.annotations.page import Page
 from aqwal.annotations.records import Document
@@ -161,3 +166,105 @@ def test_no_more_threads_than_asked_for_compute(tiny_model: Path, texts: list[st
     predictor = Predictor(tiny_model, threads=1)
     list(predictor.predict_many(texts))
     assert len(set(threading.enumerate()) - before) == 1
+
+
+# Every kind of code point: lone surrogates, bidi controls, zero-width characters, marks, line breaks.
+odd_texts = st.text(
+    st.one_of(
+        st.characters(),
+        st.characters(categories=["Cs", "Cf", "Cc", "Co"]),
+        st.sampled_from("\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202d\u202e\u2066\u2069\ufeff\u0640 \r\n"),
+        st.sampled_from('قال الوزير إن:"«»“”()[].؟'),
+    ),
+    max_size=300,
+)
+
+
+@given(text=odd_texts)
+@settings(max_examples=150)
+def test_any_text_is_answered_with_spans_of_it(predictor: Predictor, text: str) -> None:
+    prediction = predictor.predict(text)
+    assert prediction.text == text
+    assert_sound(prediction)
+    assert json.loads(prediction.to_json()) == prediction.to_dict()
+    numbers = range(len(prediction.spans))
+    for quote in prediction.quotes:
+        assert prediction.spans[quote.quote].label == QUOTE
+        assert all(index is None or index in numbers for index in (quote.speaker, quote.topic))
+
+
+@given(before=odd_texts, behind=odd_texts)
+@settings(max_examples=25)
+def test_a_known_article_among_anything(predictor: Predictor, learned: Document, before: str, behind: str) -> None:
+    assert_sound(predictor.predict(f"{before}\n{learned.text}\n{behind}"))
+
+
+@pytest.mark.parametrize("wrong", [None, 5, b"text", ["text"], {"text": "text"}, b"text"])
+def test_what_is_no_text_is_told_in_a_sentence(predictor: Predictor, wrong: object) -> None:
+    with pytest.raises(TypeError, match=f"a document must be a str, not {type(wrong).__name__}; decode bytes as UTF-8"):
+        predictor.predict(wrong)
+
+
+def test_ten_thousand_paragraphs(predictor: Predictor) -> None:
+    prediction = predictor.predict("قال الوزير نعم.\n" * 10_000)
+    assert_sound(prediction)
+
+
+def test_a_million_characters(predictor: Predictor, learned: Document) -> None:
+    # Long words, so that it is the length and not the encoder's work that is tried.
+    text = learned.text + ("\n" + "ا" * 10_000) * 100
+    prediction = predictor.predict(text)
+    assert len(text) > 1_000_000
+    assert_sound(prediction)
+    assert prediction.spans[0].text == "لافروف"
+
+
+def test_an_answer_that_is_not_there_in_time_is_given_up(predictor: Predictor, learned: Document) -> None:
+    answers = predictor.predict_documents([(learned.text, None)] * 1000, timeout=0.0)
+    with pytest.raises(TimeoutError, match="no answer within the time given"):
+        list(answers)
+    assert predictor.predict(learned.text).text == learned.text
+
+
+def test_an_answer_that_is_there_in_time_is_given(predictor: Predictor, learned: Document) -> None:
+    (answer,) = predictor.predict_documents([(learned.text, "a")], timeout=600.0)
+    assert answer == predictor.predict(learned.text, "a")
+
+
+def test_a_long_document_does_not_keep_short_ones_waiting(predictor: Predictor, learned: Document) -> None:
+    ended: list[str] = []
+
+    def ask(name: str, text: str) -> None:
+        predictor.predict(text)
+        ended.append(name)
+
+    long = threading.Thread(target=ask, args=("long", (learned.text + "\n") * 60))
+    long.start()
+    for _ in range(3):
+        ask("short", "قال الوزير نعم.")
+    long.join()
+    assert ended == ["short", "short", "short", "long"]
+
+
+FORKED = """
+import os, sys, threading
+from aqwal.serving import Predictor
+predictor, text = Predictor(sys.argv[1], threads=2), open(sys.argv[2], encoding="utf-8", newline="").read()
+wanted = predictor.predict(text)
+for _ in range(2):
+    child = os.fork()
+    if not child:
+        answers = []
+        threads = [threading.Thread(target=lambda: answers.append(predictor.predict(text))) for _ in range(3)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+        os._exit(0 if answers == [wanted] * 3 else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+assert predictor.predict(text) == wanted
+"""
+
+
+def test_a_forked_process_answers_and_so_does_the_first(tiny_model: Path, root: Path) -> None:
+    command = [sys.executable, "-c", FORKED, tiny_model, root / "seeds/002_35a5180d63e7b702.txt"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
