@@ -10,6 +10,7 @@ from typer.main import get_command
 
 from aqwal.annotations.commands import app as annotations_app
 from aqwal.serving.commands import app as serving_app
+from aqwal.serving.service.commands import app as service_app
 from aqwal.training.commands import app as training_app
 
 
@@ -47,7 +48,7 @@ def test_every_file_named_exists(root: Path, readme: str):
 
 def test_every_aqwal_command_named_takes_its_options(readme: str):
     known = {}
-    for app in (serving_app, annotations_app, training_app):
+    for app in (serving_app, service_app, annotations_app, training_app):
         command = get_command(app)
         known.update(getattr(command, "commands", {command.name: command}))
     named = [part.split() for line in _commands(readme) for part in line.split(" && ") if part.startswith("aqwal ")]

@@ -231,3 +231,11 @@ def test_a_page_that_cannot_be_written_is_told_in_a_sentence(tiny_model: Path, s
     assert (code, output) == (2, b"")
     assert f"{tmp_path} cannot be written" in errors
     assert "Traceback" not in errors
+
+
+def test_a_missing_extra_is_told_with_how_to_install_it(tiny_model: Path, tmp_path: Path) -> None:
+    # A package of that name that is not there, before the one that is.
+    (tmp_path / "fastapi.py").write_text("raise ModuleNotFoundError('no fastapi', name='fastapi')")
+    code, output, errors = aqwal("serve", "--model", tiny_model, PYTHONPATH=str(tmp_path))
+    assert (code, output) == (1, b"")
+    assert errors == "aqwal: this command needs the package fastapi; install it with `pip install 'aqwal[service]'`"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = {"torch", "transformers", "datasets", "label_studio_sdk", "accelerate"}
+HEAVY = {"torch", "transformers", "datasets", "label_studio_sdk", "accelerate", "fastapi", "uvicorn", "jinja2"}
 RUNTIME = {"numpy", "onnxruntime", "tokenizers"}
 
 
