@@ -49,7 +49,8 @@ PLACE = """
 """
 
 
-@pytest.fixture(scope="session")
+# Not for longer than this module: playwright keeps an event loop running, in which other tests could start none.
+@pytest.fixture(scope="module")
 def browser_page() -> Iterator[Page]:
     """A page of a real browser."""
     if BROWSER is None:
