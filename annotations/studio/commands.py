@@ -176,7 +176,7 @@ def next_(
             queued = order_tasks(where, preannotator, advance)
     for one in queued[:most]:
         typer.echo(f"{one.certainty:.3f}  {where.link(one.task)}  {one.document}")
-    typer.echo(f"tasks in order: {len(queued)}; `Label All Tasks` opens them so")
+    typer.echo(f"tasks in order: {len(queued)}; in the tab `Next`, `Label Tasks As Displayed` opens them so")
 
 
 @app.command()

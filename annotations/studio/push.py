@@ -35,9 +35,16 @@ def read_sources(paths: Sequence[Path]) -> tuple[list[Document], list[str]]:
     faults: list[str] = []
     for path in paths:
         try:
-            documents += [document for file in files_in([path]) for document in _read(file)]
+            files = list(files_in([path]))
         except (OSError, ValueError) as error:
             faults.append(str(error))
+            continue
+        for file in files:
+            # One bad file of a folder takes no other with it.
+            try:
+                documents += _read(file)
+            except (OSError, ValueError) as error:
+                faults.append(str(error))
     twice = [name for name, count in Counter(document.id for document in documents).items() if count > 1]
     faults += [f"{name}: several documents have this id; only the first is taken" for name in twice]
     return list({document.id: document for document in reversed(documents)}.values())[::-1], faults

@@ -34,7 +34,7 @@ def order_tasks(project: Project, preannotator: Preannotator, tell: Callable[[in
     """Put the tasks that nobody has annotated in order, the least certain first, here and on the server.
 
     Each gets the model's prediction unless it has one of this model. On the server, a tab `Next` has
-    them in this order, and `Label All Tasks` in it opens them so.
+    them in this order, and `Label Tasks As Displayed` in it opens them so.
 
     Args:
         project: The project.
