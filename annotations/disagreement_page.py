@@ -5,15 +5,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from aqwal.annotations.agreement import agreement
 from aqwal.annotations.disagreements import Disagreement, Version, find_disagreements
 from aqwal.annotations.records import Annotation, Document, Link
 from aqwal.annotations.scheme import ABOUT, SAID_BY
-from aqwal.annotations.stretches import stretches
+from aqwal.annotations.stretches import printable, stretches
+from aqwal.annotations.templates import render_template
 
-_TEMPLATE = "disagreements.html.j2"
+_TEMPLATE = Path(__file__).with_name("disagreements.html.j2")
 # المتحدث، الموضوع
 _LINK_NAMES = {SAID_BY: "المتحدث", ABOUT: "الموضوع"}
 _SHOWN_WORDS = 6
@@ -63,17 +62,9 @@ class DisagreementPage:
 
     def to_html(self) -> str:
         """Return the page."""
-        environment = Environment(
-            loader=FileSystemLoader(Path(__file__).parent),
-            undefined=StrictUndefined,
-            autoescape=True,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
         cases = [_case(one, self.links.get(one.id, "")) for one in self.documents if len(one.passes) > 1]
-        return environment.get_template(_TEMPLATE).render(
-            rows=agreement(self.documents), cases=cases, deciding=self.deciding
-        )
+        content = {"rows": agreement(self.documents), "cases": cases, "deciding": self.deciding}
+        return render_template(_TEMPLATE, content)
 
 
 def fingerprint(document: Document) -> str:
@@ -105,9 +96,7 @@ def _pieces(text: str, start: int, end: int, version: Version, annotation: Annot
         classes = {span.label.lower() for span in spans}
         if any(span in version.spans for span in spans):
             classes.add("differs")
-        # UTF-8 cannot hold a lone surrogate.
-        shown = text[first:stop].encode("utf-8", "replace").decode("utf-8")
-        yield Piece(shown, " ".join(sorted(classes)))
+        yield Piece(printable(text[first:stop]), " ".join(sorted(classes)))
 
 
 def _links(text: str, links: Iterable[Link]) -> Iterator[str]:

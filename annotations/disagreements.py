@@ -5,12 +5,16 @@ label that overlap, links and the spans at their ends, links of one kind from on
 decides takes, group by group, the version of one annotator.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import TypeVar
 
 from aqwal.annotations.page import Page
 from aqwal.annotations.records import Annotation, Link, Span
+
+Mark = TypeVar("Mark", Span, Link)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +41,17 @@ def find_disagreements(text: str, annotations: Sequence[Annotation]) -> list[Dis
         text: The text.
         annotations: Two or more, of different annotators.
     """
-    spans, links = ([item for items in sets for item in items] for sets in _sets(annotations))
-    open_spans = {span for span in spans if spans.count(span) < len(annotations)}
-    open_links = {link for link in links if links.count(link) < len(annotations)}
-    groups = _connected([*sorted(open_spans), *sorted(open_links)])
+    spans = Counter(span for one in annotations for span in one.spans)
+    links = Counter(link for one in annotations for link in one.links)
+    groups = _connected([*sorted(_open(spans, annotations)), *sorted(_open(links, annotations))])
     page = Page(text)
     found = [_disagreement(page, annotations, group) for group in groups]
     return sorted(found, key=lambda one: one.context)
 
 
-def _sets(annotations: Sequence[Annotation]) -> tuple[list[tuple[Span, ...]], list[tuple[Link, ...]]]:
-    return [one.spans for one in annotations], [one.links for one in annotations]
+def _open(counts: Counter[Mark], annotations: Sequence[Annotation]) -> Iterator[Mark]:
+    """Yield what not every annotator has."""
+    return (mark for mark, count in counts.items() if count < len(annotations))
 
 
 def _belong_together(one: Span | Link, other: Span | Link) -> bool:

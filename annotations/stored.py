@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from aqwal.annotations.atomic import write_text
+from aqwal.annotations.json_text import to_json
 from aqwal.annotations.records import (
     AQWAL,
     PLAIN,
@@ -221,8 +222,7 @@ def _in_brackets(lines: Iterable[str]) -> str:
 
 
 def _dump(content: dict[str, Any]) -> str:
-    # A lone surrogate cannot be written in UTF-8; in a JSON string its escape means the same.
-    return json.dumps(content, ensure_ascii=False).encode("utf-8", "backslashreplace").decode("utf-8")
+    return to_json(content).decode("utf-8")
 
 
 def to_task(document: Document) -> dict[str, Any]:

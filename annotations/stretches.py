@@ -38,3 +38,8 @@ def stretches(start: int, end: int, spans: Iterable[Marked]) -> Iterator[tuple[i
     for first, stop in pairwise(sorted(edges)):
         running = [span for span in running if span.end > first] + begins.get(first, [])
         yield first, stop, running
+
+
+def printable(text: str) -> str:
+    """Return a text with `?` for each lone surrogate, which UTF-8 cannot hold."""
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -1,9 +1,9 @@
 """What the predictor answers: spans, quotes, and the forms in which people take them."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
+from aqwal.annotations.json_text import to_json
 from aqwal.serving.render import to_html_fragment
 from aqwal.serving.speakers import Speaker, group_speakers, is_named_by
 
@@ -82,7 +82,7 @@ class Prediction:
 
     def to_json(self) -> bytes:
         """Return the same as one line of JSON in UTF-8; a lone surrogate, which UTF-8 cannot hold, as its escape."""
-        return json.dumps(self.to_dict(), ensure_ascii=False).encode("utf-8", "backslashreplace")
+        return to_json(self.to_dict())
 
     def _repr_html_(self) -> str:
         """Show the spans over the text in a notebook, right to left."""

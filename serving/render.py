@@ -7,7 +7,7 @@ from html import escape
 from string import Template
 from typing import TYPE_CHECKING
 
-from aqwal.annotations.stretches import stretches
+from aqwal.annotations.stretches import printable, stretches
 
 if TYPE_CHECKING:
     # Prediction shows itself in notebooks through this module, so it cannot be imported at run time.
@@ -113,7 +113,7 @@ def _words(prediction: Prediction, index: int | None) -> str:
 
 
 def _safe(text: str) -> str:
-    return escape(_printable(text))
+    return escape(printable(text))
 
 
 def to_terminal(prediction: Prediction) -> list[Text]:
@@ -124,7 +124,7 @@ def to_terminal(prediction: Prediction) -> list[Text]:
     styles_of = _TERMINAL_STYLES | {label: _turn(_OTHER_TERMINAL_STYLES, n) for label, n in others.items()}
     for start, end, spans in stretches(0, len(prediction.text), prediction.spans):
         styles = sorted((styles_of[span.label] for span in spans), key=len, reverse=True)
-        shown.append(_printable(prediction.text[start:end]), style=" ".join(styles))
+        shown.append(printable(prediction.text[start:end]), style=" ".join(styles))
     legend = [Text(" · ").join(Text(label, style=styles_of[label]) for label in others)] if others else []
     return [shown, *legend, *(_terminal_quote(prediction, number) for number in range(len(prediction.quotes)))]
 
@@ -139,11 +139,6 @@ def _terminal_quote(prediction: Prediction, number: int) -> Text:
         (": ", "QUOTE", quote.quote),
         (" ← ", "TOPIC", quote.topic),
     ):
-        words = "—" if index is None else _printable(prediction.spans[index].text)
+        words = "—" if index is None else printable(prediction.spans[index].text)
         shown.append(name).append(words, style=_TERMINAL_STYLES[label])
     return shown.append(f" ({quote.kind}, {quote.score:.2f})", style="dim")
-
-
-def _printable(text: str) -> str:
-    """Return the text with `?` for each lone surrogate, which UTF-8 cannot hold."""
-    return text.encode("utf-8", "replace").decode("utf-8")

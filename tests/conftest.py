@@ -92,7 +92,13 @@ def _make_tiny_base(folder: Path) -> None:
     BertModel(config, add_pooling_layer=False).save_pretrained(folder)
 
 
-def tiny_settings(base: Path, output_dir: Path) -> dict[str, object]:
+@pytest.fixture
+def tiny_settings(tiny_base: Path) -> Callable[..., dict[str, object]]:
+    """Fields of a training configuration with a tiny model, by its run folder and what is to be otherwise."""
+    return lambda output_dir, **changes: {**_tiny_settings(tiny_base, output_dir), **changes}
+
+
+def _tiny_settings(base: Path, output_dir: Path) -> dict[str, object]:
     """Fields of a training configuration that teaches a tiny model one seed in seconds."""
     return {
         "base": str(base),
@@ -112,7 +118,7 @@ def _train_tiny(folder: Path, base: Path) -> None:
     from aqwal.training.config import TrainConfig
     from aqwal.training.train import train
 
-    train(TrainConfig(**tiny_settings(base, folder)))
+    train(TrainConfig(**_tiny_settings(base, folder)))
 
 
 def _export_tiny(run: Path, folder: Path) -> None:

@@ -4,7 +4,6 @@ A checkpoint is a folder with what accelerate saves (model, optimizer, schedule,
 far the run is) and `files.json` (the sha256 of every other file). One that does not match it is passed over.
 """
 
-import hashlib
 import json
 import os
 import shutil
@@ -19,6 +18,7 @@ from accelerate.utils import broadcast_object_list, gather_object
 from safetensors import SafetensorError
 
 from aqwal.annotations.atomic import write_text
+from aqwal.serving.model_folder import file_sha256
 from aqwal.training.run_folder import as_json, differing
 
 Resume = Literal["never", "auto"]
@@ -161,7 +161,7 @@ def _hash_files(folder: Path) -> dict[str, str]:
         if path.is_file() and path.name != _HASHES_FILE:
             with path.open("rb") as file:
                 os.fsync(file.fileno())
-                hashes[str(path.relative_to(folder))] = hashlib.file_digest(file, "sha256").hexdigest()
+            hashes[str(path.relative_to(folder))] = file_sha256(path)
     return hashes
 
 

@@ -26,6 +26,7 @@ from transformers import PreTrainedModel
 from aqwal.annotations.atomic import write_text
 from aqwal.annotations.page import Page
 from aqwal.annotations.records import Document
+from aqwal.annotations.templates import render_template
 from aqwal.serving.encoding import WordEncoder
 from aqwal.serving.model_folder import (
     CARD_FILE,
@@ -43,10 +44,10 @@ from aqwal.training.logs import start_logging
 from aqwal.training.model import SpanTagger
 from aqwal.training.quantization import quantize, smooth
 from aqwal.training.run_folder import CONFIG_FILE, DATA_FILE, METRICS_FILE, VERSIONS_FILE, check_finished
-from aqwal.training.templates import render_template
 from aqwal.training.train import CHECKPOINT
 
 _OPSET = 17
+_CARD_TEMPLATE = Path(__file__).with_name("model_card.md.j2")
 _CALIBRATION_WINDOWS = 48
 _log = logging.getLogger("aqwal.training.export")
 
@@ -83,7 +84,7 @@ def export_model(run: Path, model_dir: Path, keep_fp32: bool = False) -> dict[st
         if not keep_fp32:
             (folder / MODEL_FILES["fp32"]).unlink()
         settings = _write_settings(folder, run, config, tagger, figures)
-        write_text(folder / CARD_FILE, render_template("model_card.md.j2", settings))
+        write_text(folder / CARD_FILE, render_template(_CARD_TEMPLATE, settings))
         _replace(model_dir, folder)
     return figures
 

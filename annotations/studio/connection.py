@@ -159,3 +159,7 @@ class Project:
         """Return the score of every prediction, by task and model version; the export has but their numbers."""
         found = self.connection.read(lambda client: client.predictions.list(project=self.id))
         return {(int(one.task), str(one.model_version)): one.score or 0.0 for one in found}
+
+    def add_prediction(self, task: int, fields: dict[str, Any]) -> None:
+        """Give a task a model's answer, as `Preannotator.predict` returns it."""
+        self.connection.write(lambda client: client.predictions.create(task=task, **fields))

@@ -1,6 +1,5 @@
 """The model's answers as predictions of Label Studio: what annotators see when they open a task."""
 
-import hashlib
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +26,9 @@ class Preannotator:
     def version(self) -> str:
         """The name of the model's predictions: its folder and the first digits of its file's sha256."""
         folder = self._predictor.folder
-        return f"{Path(folder.path).resolve().name}-{hashlib.sha256(folder.model_file.read_bytes()).hexdigest()[:8]}"
+        # The folder was checked against these when it was opened.
+        sha256 = folder.settings["files"][folder.model_file.name]
+        return f"{Path(folder.path).resolve().name}-{sha256[:8]}"
 
     def predict(self, text: str) -> dict[str, Any]:
         """Return a prediction: regions with scores, relations, the answer's certainty as score, model version."""

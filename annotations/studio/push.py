@@ -12,7 +12,7 @@ from aqwal.annotations.records import Annotation, Document
 from aqwal.annotations.stored import read_documents, to_task
 from aqwal.annotations.studio.annotators import Annotators
 from aqwal.annotations.studio.connection import Project
-from aqwal.annotations.studio.exchange import ServerTask, annotation_to_server, to_server, user_of
+from aqwal.annotations.studio.exchange import ServerTask, annotation_to_server, read_task, to_server, user_of
 from aqwal.annotations.studio.home import StudioError
 
 # An import request is answered as a whole; of this many tasks and code points it stays quick.
@@ -161,39 +161,27 @@ class Push:
 
     def _complete(self, document: Document, task: ServerTask, users: dict[str, int]) -> None:
         """Add what a task that is there lacks."""
+        if self._with_annotations:
+            self._add_annotations(document, task, users)
+        if self._predict is not None and (task.id, self._version) not in self._predicted:
+            self._project.add_prediction(task.id, self._predict(document))
+            self.done.predictions += 1
+
+    def _add_annotations(self, document: Document, task: ServerTask, users: dict[str, int]) -> None:
+        there = {self._annotators.name_of(user_of(raw)) for raw in task.annotations}
+        read = read_task(task, self._annotators.name_of).document
+        accepted = {one.annotator: one for one in read.annotations} if read is not None else {}
         for annotation, stored in zip(document.annotations, to_task(document)["annotations"], strict=True):
-            if self._with_annotations and not self._is_there(annotation, task, stored["result"]):
+            if annotation.annotator not in there:
                 fields = annotation_to_server(stored, users)
                 self._project.connection.write(lambda client, f=fields: client.annotations.create(task.id, **f))  # type: ignore[misc]
                 self.done.annotations += 1
-        if self._predict is not None and (task.id, self._version) not in self._predicted:
-            fields = self._predict(document)
-            self._project.connection.write(lambda client: client.predictions.create(task=task.id, **fields))
-            self.done.predictions += 1
-
-    def _is_there(self, annotation: Annotation, task: ServerTask, results: list[Any]) -> bool:
-        for raw in task.annotations:
-            if self._annotators.name_of(user_of(raw)) == annotation.annotator:
-                if _content(raw.get("result") or []) != _content(results):
-                    self.done.kept.append(f"{task.document_id}, {annotation.annotator}: {self._project.link(task.id)}")
-                return True
-        return False
+            elif not _marks_alike(annotation, accepted.get(annotation.annotator)):
+                self.done.kept.append(f"{task.document_id}, {annotation.annotator}: {self._project.link(task.id)}")
 
 
-def _content(results: list[Any]) -> set[Any]:
-    """Return what results mark, without what the server adds to them."""
-    regions = {one.get("id"): _mark(one) for one in results if one.get("type") == "labels"}
-    links = {
-        (regions.get(one.get("from_id")), regions.get(one.get("to_id")), tuple(one.get("labels") or []))
-        for one in results
-        if one.get("type") == "relation"
-    }
-    return {*regions.values(), *links}
-
-
-def _mark(region: dict[str, Any]) -> tuple[Any, ...]:
-    value = region.get("value", {})
-    return value.get("start"), value.get("end"), tuple(value.get("labels") or [])
+def _marks_alike(one: Annotation, other: Annotation | None) -> bool:
+    return other is not None and (one.spans, one.links) == (other.spans, other.links)
 
 
 def _faults(document: Document, with_annotations: bool) -> Iterator[str]:

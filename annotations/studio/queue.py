@@ -59,7 +59,7 @@ def order_tasks(project: Project, preannotator: Preannotator, tell: Callable[[in
 
 def _predict(project: Project, task: ServerTask, preannotator: Preannotator) -> float:
     fields = preannotator.predict(task.text)
-    project.connection.write(lambda client: client.predictions.create(task=task.id, **fields))
+    project.add_prediction(task.id, fields)
     return float(fields["score"])
 
 

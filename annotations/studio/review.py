@@ -92,10 +92,6 @@ def create_app(review: Review) -> FastAPI:
     # A page elsewhere must not reach a server on loopback through a name of its own (DNS rebinding).
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
 
-    @app.get("/health")
-    def health() -> dict[str, str]:
-        return {"status": "UP"}
-
     @app.get("/", response_class=HTMLResponse)
     def page() -> str:
         try:

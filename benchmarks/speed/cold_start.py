@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
+from speed.contenders import FP32, INT8, PIPELINE
 from speed.models import Measured
 
 _ROUNDS = 5
@@ -40,9 +41,9 @@ class ColdStart:
 def cold_starts(measured: Measured, text: str) -> dict[str, ColdStart]:
     """Measure the pipeline, fp32 and int8, turn by turn."""
     programs = {
-        "transformers pipeline": _PIPELINE.format(folder=str(measured.torch_folder), text=text),
-        "ours, ONNX fp32": _OURS.format(folder=str(measured.fp32_folder), precision="fp32", text=text),
-        "ours, ONNX int8": _OURS.format(folder=str(measured.int8_folder), precision="int8", text=text),
+        PIPELINE: _PIPELINE.format(folder=str(measured.torch_folder), text=text),
+        FP32: _OURS.format(folder=str(measured.fp32_folder), precision="fp32", text=text),
+        INT8: _OURS.format(folder=str(measured.int8_folder), precision="int8", text=text),
     }
     found: dict[str, list[list[float]]] = {name: [] for name in programs}
     for _ in range(_ROUNDS):

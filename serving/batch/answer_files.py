@@ -2,12 +2,12 @@
 
 import csv
 import io
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any, BinaryIO, Protocol
 
+from aqwal.annotations.json_text import to_json
 from aqwal.serving.prediction import Prediction
 from aqwal.serving.table import COLUMNS, arrow_schema, rows_of, to_arrow
 
@@ -55,8 +55,7 @@ class _JsonLines:
 
     def write(self, records: list[Record]) -> None:
         for record in records:
-            # UTF-8 cannot hold a lone surrogate; its escape is what JSON itself would write.
-            self._sink.write(_encode(json.dumps(record, ensure_ascii=False) + "\n"))
+            self._sink.write(to_json(record) + b"\n")
         self._sink.flush()
 
     def close(self) -> None:
@@ -71,7 +70,8 @@ class _CsvTable:
     def write(self, records: list[Record]) -> None:
         lines = io.StringIO(newline="")
         csv.DictWriter(lines, COLUMNS, lineterminator="\n").writerows(records)
-        self._sink.write(_encode(lines.getvalue()))
+        # UTF-8, whatever the terminal's own encoding; it cannot hold a lone surrogate, which becomes an escape.
+        self._sink.write(lines.getvalue().encode("utf-8", "backslashreplace"))
         self._sink.flush()
 
     def close(self) -> None:
@@ -97,11 +97,6 @@ class _ParquetTable:
     def _write_group(self) -> None:
         self._file.write_table(to_arrow(self._rows))
         self._rows = []
-
-
-def _encode(text: str) -> bytes:
-    """Return UTF-8, whatever the terminal's own encoding."""
-    return text.encode("utf-8", "backslashreplace")
 
 
 _WRITERS: dict[OutputFormat, Callable[[BinaryIO], AnswerWriter]] = {

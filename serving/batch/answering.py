@@ -1,6 +1,5 @@
 """Documents in, answers out: to a stream as they come, or into a file that is whole or not there."""
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import closing
 from importlib import import_module
@@ -13,7 +12,7 @@ from aqwal.serving.batch.answer_files import OutputFormat, open_writer, records_
 from aqwal.serving.batch.journal import Journal
 from aqwal.serving.batch.progress import Follow, follow_silently
 from aqwal.serving.documents import TextDocument
-from aqwal.serving.model_folder import SETTINGS_FILE, ModelFolder
+from aqwal.serving.model_folder import SETTINGS_FILE, ModelFolder, file_sha256
 from aqwal.serving.prediction import Prediction
 from aqwal.serving.predictor import Predictor
 
@@ -80,7 +79,7 @@ def _settings(folder: ModelFolder, output_format: OutputFormat) -> dict[str, Any
     """Return what answers depend on; the model folder's settings have the hashes of its other files."""
     return {
         "version of aqwal": version("aqwal"),
-        "model": hashlib.sha256((folder.path / SETTINGS_FILE).read_bytes()).hexdigest(),
+        "model": file_sha256(folder.path / SETTINGS_FILE),
         "precision": folder.precision,
         "output format": "answers" if output_format is OutputFormat.jsonl else "rows",
     }

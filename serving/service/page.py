@@ -1,18 +1,18 @@
 """The page at `/`: a text is pasted, and drawn with who said what about what. It needs no script."""
 
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from urllib.parse import parse_qs
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from starlette.responses import HTMLResponse
 
+from aqwal.annotations.stretches import printable
+from aqwal.annotations.templates import render_template
 from aqwal.serving.prediction import Prediction
 from aqwal.serving.render import to_html_fragment
 
 PATH = "/"
-_TEMPLATE = "page.html.j2"
+_TEMPLATE = Path(__file__).with_name("page.html.j2")
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
@@ -22,18 +22,6 @@ _HEADERS = {
 }
 
 
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        undefined=StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(_TEMPLATE)
-
-
 def to_html(prediction: Prediction | None = None, status: int | None = None) -> str:
     """Return the page: empty, with an answer, or with why there is none.
 
@@ -41,11 +29,10 @@ def to_html(prediction: Prediction | None = None, status: int | None = None) -> 
         prediction: The answer; its text stays in the field.
         status: The HTTP status of a refusal.
     """
-    # UTF-8 cannot hold a lone surrogate, and no browser sends one.
-    text = "" if prediction is None else prediction.text.encode("utf-8", "replace").decode("utf-8")
+    text = "" if prediction is None else printable(prediction.text)
     answer = None if prediction is None else to_html_fragment(prediction)
     quotes = 0 if prediction is None else len(prediction.quotes)
-    return _template().render(text=text, answer=answer, quotes=quotes, status=status)
+    return render_template(_TEMPLATE, {"text": text, "answer": answer, "quotes": quotes, "status": status})
 
 
 def respond(html: str, status: int = 200, headers: Mapping[str, str] | None = None) -> HTMLResponse:

@@ -14,20 +14,10 @@ FOLDS = (("002_35a5180d63e7b702",), ("004_1c209e6ac6ae10d1",))
 
 
 @pytest.fixture
-def config(tiny_base: Path, tmp_path: Path) -> CrossValidationConfig:
-    return CrossValidationConfig(
-        base=str(tiny_base),
-        documents=["annotations/gold/002_*.json", "annotations/gold/004_*.json"],
-        output_dir=str(tmp_path / "crossval"),
-        max_length=160,
-        overlap=40,
-        epochs=8,
-        batch_size=4,
-        encoder_rate=3e-3,
-        head_rate=1e-2,
-        folds=FOLDS,
-        seeds=(1, 2),
-    )
+def config(tiny_settings, tmp_path: Path) -> CrossValidationConfig:
+    documents = ["annotations/gold/002_*.json", "annotations/gold/004_*.json"]
+    changes = {"documents": documents, "epochs": 8, "dropout": None, "folds": FOLDS, "seeds": (1, 2)}
+    return CrossValidationConfig(**tiny_settings(tmp_path / "crossval", **changes))
 
 
 def test_folds_are_held_out_and_a_stopped_run_goes_on(

@@ -16,18 +16,8 @@ from aqwal.training.trial import Trial
 
 
 @pytest.fixture
-def config(tiny_base: Path, tmp_path: Path) -> TrainConfig:
-    return TrainConfig(
-        base=str(tiny_base),
-        documents=["annotations/gold/002_*.json"],
-        output_dir=str(tmp_path / "trial"),
-        max_length=160,
-        overlap=40,
-        epochs=8,
-        batch_size=4,
-        encoder_rate=3e-3,
-        head_rate=1e-2,
-    )
+def config(tiny_settings, tmp_path: Path) -> TrainConfig:
+    return TrainConfig(**tiny_settings(tmp_path / "trial", epochs=8, dropout=None))
 
 
 @pytest.fixture

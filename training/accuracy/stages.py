@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from aqwal.annotations.atomic import write_text
 from aqwal.annotations.records import Document
+from aqwal.annotations.templates import render_template
 from aqwal.training.accuracy.figures import Material, gather_figures
 from aqwal.training.accuracy.learning_curve import CURVE_FILE, run_curve
 from aqwal.training.accuracy.served import Averaged, Trained, answer_as_served
@@ -25,14 +26,13 @@ from aqwal.training.data import load_documents
 from aqwal.training.gate import ExportError
 from aqwal.training.logs import start_logging
 from aqwal.training.run_folder import as_json
-from aqwal.training.templates import render_template
 from aqwal.training.train import TRAINING_ERRORS
 from aqwal.training.trial import Trial, documents_of
 
 DEFAULT_CONFIG = PROJECT_ROOT / "configs" / "accuracy.yaml"
 STAGES = ("corpus", "curve", "crossval", "report")
 SEEDS_SET = "seeds, real news"
-TEMPLATE = "accuracy/accuracy.md.j2"
+TEMPLATE = Path(__file__).with_name("accuracy.md.j2")
 _EDGE_WORDS = 7
 _log = logging.getLogger("aqwal.training.accuracy")
 

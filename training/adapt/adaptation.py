@@ -14,7 +14,7 @@ from accelerate.logging import get_logger
 from torch.optim import AdamW
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
-from transformers import AutoTokenizer, PreTrainedModel, get_linear_schedule_with_warmup
+from transformers import AutoTokenizer, PreTrainedModel
 
 from aqwal.training.adapt.config import AdaptConfig
 from aqwal.training.adapt.masked_model import MaskedWordLoss
@@ -25,6 +25,7 @@ from aqwal.training.adapt.text_stream import Place, TextStream
 from aqwal.training.bases import load_masked_model, load_tokenizer
 from aqwal.training.checkpoints import written_whole
 from aqwal.training.data import IGNORED
+from aqwal.training.loop.optimizer import make_schedule
 
 _FUSED_DEVICES = ("cuda", "cpu", "mps", "xpu")
 _log = get_logger(__name__)
@@ -60,9 +61,7 @@ class Adaptation:
         optimizer = AdamW(_parameter_groups(model, self._config.weight_decay), self._config.rate, fused=fused)
         self._model, self._optimizer = self._accelerator.prepare(model, optimizer)
         # Not prepared with them: accelerate would let the rate fall once for each process.
-        self._schedule = get_linear_schedule_with_warmup(  # type: ignore[no-untyped-call]
-            self._optimizer, round(self._config.warmup * self._config.steps), self._config.steps
-        )
+        self._schedule = make_schedule(self._optimizer, self._config.warmup, self._config.steps)
         self._accelerator.register_for_checkpointing(self._schedule)
 
     def _held_out_batches(self) -> list[MaskedBatch]:
@@ -88,7 +87,7 @@ class Adaptation:
             bar.update()
             whole = self._config.is_checkpoint(step)
             if whole or step % self._config.log_every == 0:
-                figures = {"rate": self._schedule.get_last_lr()[0], **meter.read()}
+                figures = {"rate": float(self._schedule.get_last_lr()[0]), **meter.read()}
                 yield self._report(progress, {**figures, **(self._held_out_scores() if whole else {})})
                 meter = _Meter(self._accelerator)
         bar.close()

@@ -50,7 +50,7 @@ class FineTuning:
         self._blank = deepcopy(tagger) if accelerator.distributed_type == DistributedType.FSDP else None
         self._model, self._optimizer = accelerator.prepare(tagger, make_optimizer(tagger, config))
         # Not prepared with them: accelerate would let the rates fall once for each process.
-        self._schedule = make_schedule(self._optimizer, config, self.total_steps)
+        self._schedule = make_schedule(self._optimizer, config.warmup, self.total_steps)
         accelerator.register_for_checkpointing(self._schedule)
         self._unread: list[dict[str, Any]] = []
 

@@ -20,16 +20,16 @@ def make_optimizer(model: SpanTagger, config: TrainConfig) -> AdamW:
     return AdamW(_parameter_groups(model, config), fused=True)
 
 
-def make_schedule(optimizer: Any, config: TrainConfig, steps: int) -> LambdaLR:
+def make_schedule(optimizer: Any, warmup: float, steps: int) -> LambdaLR:
     """Return rates that rise in the first steps and then fall linearly.
 
     Args:
-        optimizer: What `make_optimizer` gave, or accelerate's wrapper of it.
-        config: The run.
+        optimizer: The optimizer, or accelerate's wrapper of it.
+        warmup: Share of the steps in which they rise.
         steps: Optimizer steps of the whole run.
     """
     schedule: LambdaLR = get_linear_schedule_with_warmup(  # type: ignore[no-untyped-call]
-        optimizer, round(config.warmup * steps), steps
+        optimizer, round(warmup * steps), steps
     )
     return schedule
 

@@ -1,21 +1,22 @@
 """Figures, pictures and template → one HTML file that needs nothing else."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from aqwal.annotations.templates import render_template
 from aqwal.training.accuracy.errors import span_figures
 from aqwal.training.metrics import Answered, score
 from aqwal.training.pictures import as_svg, panels, reliability_figure, scale_share, styles
 from aqwal.training.reliability import reliability_of
 from aqwal.training.report.run import Run
 from aqwal.training.report.worst import worst_errors
-from aqwal.training.templates import render_template
 
-TEMPLATE = "report/page.html.j2"
+TEMPLATE = Path(__file__).with_name("page.html.j2")
 # Errors shown of each label and kind.
 _SHOWN = 4
 

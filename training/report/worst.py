@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from aqwal.annotations.page import Page
 from aqwal.annotations.records import Span
-from aqwal.annotations.stretches import stretches
+from aqwal.annotations.stretches import printable, stretches
 from aqwal.training.accuracy.errors import Case, Fate, Nature, gold_cases, predicted_cases
 from aqwal.training.metrics import Answered
 
@@ -70,6 +70,4 @@ def _pieces(page: Page, marks: Sequence[_Mark]) -> Iterator[Piece]:
     first, stop = page.words_over(min(one.start for one in marks), max(one.end for one in marks))
     first, last = max(first - _CONTEXT_WORDS, 0), min(stop + _CONTEXT_WORDS, len(page.words)) - 1
     for start, end, over in stretches(page.words[first].start, page.words[last].end, marks):
-        # UTF-8 cannot hold a lone surrogate.
-        shown = page.text[start:end].encode("utf-8", "replace").decode("utf-8")
-        yield Piece(shown, " ".join(sorted({one.side for one in over})))
+        yield Piece(printable(page.text[start:end]), " ".join(sorted({one.side for one in over})))

@@ -33,9 +33,9 @@ def _kill(home: Home) -> None:
 
 @pytest.fixture
 def many(tmp_path: Path) -> Path:
-    """A folder of 120 annotated documents."""
-    for number in range(120):
-        document = Document(f"d{number:03}", f"{TEXT} {number} " + "لا شيء هنا. " * 400, (MARKED,))
+    """A folder of 150 annotated documents: three import requests of like size."""
+    for number in range(150):
+        document = Document(f"d{number:03}", f"{TEXT} {number} " + "لا شيء هنا. " * 790, (MARKED,))
         write_documents(tmp_path / "many" / f"{document.id}.json", [document])
     return tmp_path / "many"
 
@@ -65,7 +65,7 @@ def test_a_server_killed_in_a_push_loses_and_doubles_nothing(
     def kill_soon(*arguments: object) -> object:
         seen.append(arguments)
         if len(seen) == 50 * batches + 1:
-            threading.Timer(0.15, _kill, [own_studio]).start()
+            threading.Timer(0.03, _kill, [own_studio]).start()
         return to_server(*arguments)
 
     with monkeypatch.context() as patched:
@@ -78,7 +78,7 @@ def test_a_server_killed_in_a_push_loses_and_doubles_nothing(
     server.up(own_studio, studio_environment, free_port(), print)
     again = run_with(own_studio, "push", many)
     assert again.exit_code == 0, again.output
-    assert _exported(own_studio, connect) == {f"d{number:03}": 1 for number in range(120)}
+    assert _exported(own_studio, connect) == {f"d{number:03}": 1 for number in range(150)}
 
 
 def test_a_server_killed_in_a_pull_leaves_the_files_alone(

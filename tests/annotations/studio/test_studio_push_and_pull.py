@@ -167,3 +167,24 @@ def test_accounts_have_the_names_that_a_file_gives_them(project: Project, run, t
     assert (tmp_path / "out" / "named.json").read_bytes() == (tmp_path / "named.json").read_bytes()
     names.write_text("[]")
     assert "must be an object like" in run("pull", tmp_path / "out", *options).output
+
+
+def test_what_was_pulled_is_not_another_when_it_is_pushed_again(project: Project, push_to, tmp_path: Path, marked):
+    """People draw loose edges and unlabelled relations; the pulled file has what the scheme makes of them."""
+    push_to(project, Document(marked.id, TEXT))
+    drawn = {"s": Span(4, 11, "SPEAKER"), "q": Span(11, 50, "QUOTE")}
+    regions = [
+        {
+            "id": name,
+            "from_name": "label",
+            "to_name": "text",
+            "type": "labels",
+            "value": {"start": span.start, "end": span.end, "labels": [span.label]},
+        }
+        for name, span in drawn.items()
+    ]
+    relation = {"type": "relation", "from_id": "q", "to_id": "s", "direction": "right"}
+    project.connection.client.annotations.create(project.export()[0]["id"], result=[*regions, relation])
+    assert not _pull(project, tmp_path).rejected
+    done = push_to(project, *read_documents(tmp_path / "a document.json"))
+    assert (done.documents, done.annotations, done.kept) == (0, 0, [])

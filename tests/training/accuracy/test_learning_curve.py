@@ -17,18 +17,9 @@ def test_samples_are_nested_and_leave_the_held_out_alone():
     assert cut_samples(IDS[::-1], [5, 20, 1000]) == (held_out, samples)
 
 
-def test_points_say_what_was_trained_on_and_what_is_scored(tiny_base: Path, root: Path, tmp_path: Path):
-    config = TrainConfig(
-        base=str(tiny_base),
-        documents=["annotations/corpus/w1-0[1-6].json"],
-        output_dir=str(tmp_path / "never"),
-        max_length=160,
-        overlap=40,
-        epochs=1,
-        batch_size=4,
-        encoder_rate=3e-3,
-        head_rate=1e-2,
-    )
+def test_points_say_what_was_trained_on_and_what_is_scored(tiny_settings, root: Path, tmp_path: Path):
+    documents = ["annotations/corpus/w1-0[1-6].json"]
+    config = TrainConfig(**tiny_settings(tmp_path / "never", documents=documents, epochs=1, dropout=None))
     seeds = read_documents(next((root / "annotations" / "gold").glob("002_*.json")))
     points = run_curve(config, tmp_path / "curve", [1, 3], [1], {"seeds": seeds})
     assert [point["articles"] for point in points] == [1, 3]
