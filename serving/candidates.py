@@ -17,7 +17,7 @@ import numpy as np
 from aqwal.annotations.page import Page
 from aqwal.annotations.records import AQWAL, PLAIN
 from aqwal.annotations.scheme import QUOTE, snap
-from aqwal.serving.decoding import Indexes, Posterior, Scores
+from aqwal.serving.decoding import Indexes, Posterior
 from aqwal.serving.tags import TagSet
 
 # Spans less likely than this are not looked at: they change no sum that is kept, and without them
@@ -46,7 +46,7 @@ def find_candidates(
         tag_set: The tags of the layers.
         scheme: One of `SCHEMES`; `plain` takes the words as they are.
     """
-    first, stop = _likely_ranges(chances.of_tags(layer), tag_set)
+    first, stop = _likely_ranges(chances, layer, tag_set)
     scores = chances.of_spans(layer, tag_set, first, stop)
     summed: dict[tuple[int, int], float] = {}
     for index in np.flatnonzero(scores >= _LEAST_CHANCE):
@@ -57,16 +57,18 @@ def find_candidates(
     return [Candidate(*edges, min(score, 1.0)) for edges, score in sorted(summed.items())]
 
 
-def _likely_ranges(tags: Scores, tag_set: TagSet) -> tuple[Indexes, Indexes]:
+def _likely_ranges(chances: Posterior, layer: int, tag_set: TagSet) -> tuple[Indexes, Indexes]:
     """Pair every likely first word with the likely last words it can reach, as (first, stop), [ranges] each.
 
     A span is no likelier than that it goes on at each of its words. At the start of a block none does.
     """
+    tags = chances.of_tags(layer)
     begins, continues = tags[:, tag_set.begins].sum(axis=-1), tags[:, tag_set.continues].sum(axis=-1)
     ends = tags[:, tag_set.inside].sum(axis=-1) - np.append(continues[1:], 0.0)
     firsts, lasts = np.flatnonzero(begins >= _LEAST_CHANCE), np.flatnonzero(ends >= _LEAST_CHANCE)
     breaks = np.flatnonzero(np.append(continues < _LEAST_CHANCE, True))
-    reach = breaks[np.searchsorted(breaks, firsts, side="right")]
+    in_block = breaks[np.searchsorted(breaks, firsts, side="right")]
+    reach = np.minimum(in_block, chances.reach(layer, tag_set, firsts, _LEAST_CHANCE))
     nearest, behind = np.searchsorted(lasts, firsts), np.searchsorted(lasts, reach)
     counts = behind - nearest
     number = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)

@@ -18,6 +18,8 @@ Scores = NDArray[np.float64]
 Indexes = NDArray[np.int64]
 Block = tuple[int, int]
 _IMPOSSIBLE = -np.inf
+# As a logarithm; far less than any probability that matters.
+_NEVER = -60.0
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,36 @@ class Posterior:
         score += np.where(length == 1, 0.0, self._onward(layer, (head, middle, tail), first, last))
         score += self._leaving(layer, tag_set, np.where(length == 1, single, tail), stop)
         return np.asarray(np.exp(np.minimum(score - self.evidence[first, layer], 0.0)))
+
+    def reach(self, layer: int, tag_set: TagSet, first: Indexes, least: float) -> Indexes:
+        """Return one past the last word at which a span from each first word may end with a probability of `least`.
+
+        A span is no likelier than that one goes on to its last word but one, which falls from word to word. Of all first
+        words few are likely to go on to the same later one, so the ranges within reach are as many as the words, not
+        as their pairs.
+
+        Args:
+            layer: Number of the layer.
+            tag_set: The layer's tags.
+            first: First word of each span, [spans].
+            least: Probability, above 0.
+        """
+        head, middle, _ = tag_set.encode(3, [(0, 3)])
+        second = np.minimum(first + 1, len(self.emissions) - 1)
+        with np.errstate(divide="ignore"):
+            begun = np.log(self.of_tags(layer)[first, head]) + self._next(layer, head, middle)[second]
+        lasting = np.cumsum(self._next(layer, middle, middle))
+        lost = np.searchsorted(-lasting, begun - np.log(least) - lasting[second], side="right")
+        return np.asarray(np.maximum(lost, second) + 1)
+
+    def _next(self, layer: int, before: int, tag: int) -> Scores:
+        """Log probability, [words], that a word has a tag if the one before it in its block has a certain other."""
+        behind = self.backward[:, layer]
+        with np.errstate(invalid="ignore"):
+            chances = (self.emissions[1:, layer, tag] + behind[1:, tag]) - behind[:-1, before]
+        chances = np.append(_NEVER, chances + self.transitions.step[layer, before, tag])
+        # Sums of these are compared, which infinity would spoil.
+        return np.clip(np.where(self.starts | np.isnan(chances), _NEVER, chances), _NEVER, 0.0)
 
     def _onward(self, layer: int, tags: tuple[int, int, int], first: Indexes, last: Indexes) -> Scores:
         """Log weight from a span's first tag to its last, for spans of two words and more."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from aqwal.annotations.page import Page
 from aqwal.annotations.scheme import QUOTE, SPEAKER, TOPIC
-from aqwal.serving.candidates import Candidate, _legal_edges, choose, find_candidates
+from aqwal.serving.candidates import Candidate, _legal_edges, _likely_ranges, choose, find_candidates
 from aqwal.serving.decoding import Posterior, Transitions, posterior
 from aqwal.serving.tags import TagSet
 
@@ -36,6 +36,19 @@ def test_candidates_are_all_spans_that_are_likely_enough(scheme: str, scale: flo
                     wanted[edges] = wanted.get(edges, 0.0) + chance
         found = {(start, end): score for start, end, score in find_candidates(page, chances, 1, label, tag_set)}
         assert found == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize("scheme", ["bio", "bioes"])
+def test_wavering_scores_leave_few_ranges_to_look_at(scheme: str):
+    """Where every word may begin and end a span, ranges are as many as words, not as pairs of them."""
+    tag_set = TagSet(scheme)
+    numbers = {}
+    for length in (500, 2000):
+        emissions = np.random.default_rng(7).normal(0, 0.3, (length, 1, len(tag_set.tags)))
+        chances = posterior(emissions, [(0, length)], Transitions.legal(1, tag_set))
+        numbers[length] = len(_likely_ranges(chances, 0, tag_set)[0])
+    assert 500 < numbers[500] < 500 * 20
+    assert numbers[2000] == pytest.approx(4 * numbers[500], rel=0.1)
 
 
 def test_ranges_that_snap_to_one_span_are_one_candidate():
