@@ -111,9 +111,9 @@ class Posterior:
     def reach(self, layer: int, tag_set: TagSet, first: Indexes, least: float) -> Indexes:
         """Return one past the last word at which a span from each first word may end with a probability of `least`.
 
-        A span is no likelier than that one goes on to its last word but one, which falls from word to word. Of all first
-        words few are likely to go on to the same later one, so the ranges within reach are as many as the words, not
-        as their pairs.
+        A span is no likelier than that one goes on to its last word but one, which falls from word to word. Of
+        all first words few are likely to go on to the same later one, so the ranges within reach are as many as
+        the words, not as their pairs.
 
         Args:
             layer: Number of the layer.

@@ -4,14 +4,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from aqwal.annotations.records import Document
 from aqwal.serving import Predictor
 from aqwal.serving.model_folder import MODEL_FILES, SETTINGS_FILE
 from aqwal.training.answers import read_answers, write_answers
 from aqwal.training.average import average_runs
-from aqwal.training.config import TrainConfig
+from aqwal.training.config import BOOKKEEPING_FIELDS, TrainConfig
 from aqwal.training.export import export_model
 from aqwal.training.gate import predictor_answers
 from aqwal.training.metrics import Answered
@@ -93,5 +93,9 @@ def _is_exported(trial: Trained) -> bool:
     path = trial.folder / MODEL / SETTINGS_FILE
     if not path.is_file():
         return False
-    settings = json.loads(path.read_text(encoding="utf-8"))
-    return bool(settings["training"]["config"] == trial.config.model_dump(mode="json"))
+    before = TrainConfig(**json.loads(path.read_text(encoding="utf-8"))["training"]["config"])
+    return _deciding(before) == _deciding(trial.config)
+
+
+def _deciding(config: TrainConfig) -> dict[str, Any]:
+    return config.model_dump(exclude={"output_dir", *BOOKKEEPING_FIELDS})
