@@ -77,13 +77,15 @@ def export_model(run: Path, model_dir: Path, keep_fp32: bool = False) -> dict[st
         tokenizer.save(str(folder / TOKENIZER_FILE))
         encoder = WordEncoder(tokenizer, config.max_length, config.overlap)
         write_onnx(tagger.classifier, folder / MODEL_FILES["fp32"])
-        write_onnx(smooth(tagger.classifier, _calibration(encoder, documents["train"])), Path(scratch) / "smooth.onnx")
+        write_onnx(
+            smooth(tagger.classifier, calibration_windows(encoder, documents["train"])), Path(scratch) / "smooth.onnx"
+        )
         quantize(Path(scratch) / "smooth.onnx", folder / MODEL_FILES["int8"])
-        _write_settings(folder, run, config, tagger, {})
+        write_settings(folder, run, config, tagger, {})
         figures = pass_gate(folder, tagger, encoder, documents)
         if not keep_fp32:
             (folder / MODEL_FILES["fp32"]).unlink()
-        settings = _write_settings(folder, run, config, tagger, figures)
+        settings = write_settings(folder, run, config, tagger, figures)
         write_text(folder / CARD_FILE, render_template(_CARD_TEMPLATE, settings))
         _replace(model_dir, folder)
     return figures
@@ -107,8 +109,8 @@ def read_run_folder(run: Path) -> tuple[TrainConfig, dict[str, list[Document]]]:
     return config, {part: [known[identifier] for identifier in ids[part]] for part in PARTS}
 
 
-def _calibration(encoder: WordEncoder, documents: Sequence[Document]) -> list[torch.Tensor]:
-    """Return windows of training documents, from all of them alike, [1, tokens] each."""
+def calibration_windows(encoder: WordEncoder, documents: Sequence[Document]) -> list[torch.Tensor]:
+    """Return windows of documents, from all of them alike, [1, tokens] each, for `smooth`."""
     windows = [window for document in documents for window in encoder.encode(Page(document.text))]
     step = -(-len(windows) // _CALIBRATION_WINDOWS)
     return [torch.from_numpy(window.input_ids)[None] for window in windows[::step]]
@@ -137,9 +139,18 @@ def write_onnx(classifier: PreTrainedModel, path: Path) -> None:
         )
 
 
-def _write_settings(
+def write_settings(
     folder: Path, run: Path, config: TrainConfig, tagger: SpanTagger, figures: dict[str, Any]
 ) -> dict[str, Any]:
+    """Write what a model folder says of itself, its other files being there; return it.
+
+    Args:
+        folder: The model folder.
+        run: The run folder that it is made from.
+        config: The run's configuration.
+        tagger: Its checkpoint.
+        figures: What the gate found.
+    """
     decoder = tagger.decoder()
     names = [TOKENIZER_FILE, *MODEL_FILES.values()]
     settings = {

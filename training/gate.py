@@ -64,8 +64,8 @@ def pass_gate(
         difference = max(difference, found)
     predictor = Predictor(folder, "int8")
     small = {part: predictor_answers(predictor, documents[part]) for part in present}
-    agreement = {part: _span_agreement(full[part], small[part]) for part in present}
-    overall = _span_agreement(_joined(full), _joined(small))
+    agreement = {part: span_agreement(full[part], small[part]) for part in present}
+    overall = span_agreement(_joined(full), _joined(small))
     if not any(one.prediction.spans for one in _joined(full)):
         _log.warning("the model finds no span in any document, so agreement says nothing: train it longer")
     if overall < LEAST_INT8_AGREEMENT:
@@ -134,7 +134,8 @@ def _joined(by_part: dict[str, list[Answered]]) -> list[Answered]:
     return [one for answered in by_part.values() for one in answered]
 
 
-def _span_agreement(full: Sequence[Answered], small: Sequence[Answered]) -> float:
+def span_agreement(full: Sequence[Answered], small: Sequence[Answered]) -> float:
+    """Return the F1 of one model's spans against another's on the same documents, 0 to 1."""
     pairs = zip(
         (as_annotation(one.prediction).spans for one in full),
         (as_annotation(one.prediction).spans for one in small),

@@ -110,7 +110,7 @@ def quantize(source: Path, target: Path) -> None:
     Raises:
         ValueError: If the graph has no matrices by the names that BERT's have.
     """
-    down = [node.name for node in onnx.load(source).graph.node if node.op_type == "MatMul" and _is_way_down(node.name)]
+    down = ways_down(source)
     if not down:
         raise ValueError(f"{source} has no matrices named …/output/dense/MatMul; only BERT's graph can be quantized")
     quantize_dynamic(
@@ -129,8 +129,10 @@ def quantize(source: Path, target: Path) -> None:
     onnx.save(model, target)
 
 
-def _is_way_down(name: str) -> bool:
-    return name.endswith("/output/dense/MatMul") and "/attention/" not in name
+def ways_down(source: Path) -> list[str]:
+    """Return the names of an ONNX model's products that are the feed-forward's way down."""
+    products = [node.name for node in onnx.load(source).graph.node if node.op_type == "MatMul"]
+    return [name for name in products if name.endswith("/output/dense/MatMul") and "/attention/" not in name]
 
 
 def _store_matrix(graph: onnx.GraphProto, product: onnx.NodeProto) -> None:

@@ -6,5 +6,6 @@
 - `limits`: the machine's matrix rates, measured, and what share of them a model reaches.
 - `cold_start`: CPU time to the first answer and peak memory, each in a process of its own.
 - `growth`: time by length, up to a million characters.
+- `quantization`: a trained run made int8 in several ways, by F1 and speed; a command of its own.
 - `report`: a table and JSON.
 """

@@ -17,7 +17,7 @@ class Time:
 
     Attributes:
         seconds: CPU seconds for all articles, the median of each article over the rounds.
-        ratio: Times the speed of the pipeline: the median over the rounds.
+        ratio: Times the speed of what they are compared with: the median over the rounds.
         articles_per_second: Articles by these seconds.
         tokens_per_second: Sub-tokens by these seconds.
     """
@@ -28,14 +28,17 @@ class Time:
     tokens_per_second: float
 
 
-def race(answers: Mapping[str, Answer], texts: Sequence[str], tokens: int, rounds: int) -> dict[str, Time]:
+def race(
+    answers: Mapping[str, Answer], texts: Sequence[str], tokens: int, rounds: int, base: str = PIPELINE
+) -> dict[str, Time]:
     """Let every contender answer every article in every round.
 
     Args:
-        answers: The contenders by name; the pipeline is what the others are compared with.
+        answers: The contenders by name.
         texts: The articles.
         tokens: Their sub-tokens in all.
         rounds: How often.
+        base: The contender that the others are compared with.
     """
     for answer in answers.values():
         answer(texts[0])
@@ -47,7 +50,7 @@ def race(answers: Mapping[str, Answer], texts: Sequence[str], tokens: int, round
         for text in texts:
             for name in order.sample(sorted(answers), len(answers)):
                 taken[name][-1].append(_cpu_seconds(answers[name], text))
-    return {name: _time(times, taken[PIPELINE], len(texts), tokens) for name, times in taken.items()}
+    return {name: _time(times, taken[base], len(texts), tokens) for name, times in taken.items()}
 
 
 def _cpu_seconds(answer: Answer, text: str) -> float:
@@ -56,7 +59,7 @@ def _cpu_seconds(answer: Answer, text: str) -> float:
     return time.process_time() - begun
 
 
-def _time(times: list[list[float]], pipeline: list[list[float]], articles: int, tokens: int) -> Time:
+def _time(times: list[list[float]], base: list[list[float]], articles: int, tokens: int) -> Time:
     seconds = sum(statistics.median(of_article) for of_article in zip(*times, strict=True))
-    ratios = [sum(theirs) / sum(ours) for theirs, ours in zip(pipeline, times, strict=True)]
+    ratios = [sum(theirs) / sum(ours) for theirs, ours in zip(base, times, strict=True)]
     return Time(seconds, statistics.median(ratios), articles / seconds, tokens / seconds)
