@@ -42,7 +42,7 @@ from aqwal.training.data import PARTS, load_documents
 from aqwal.training.gate import ExportError, pass_gate
 from aqwal.training.logs import start_logging
 from aqwal.training.model import SpanTagger
-from aqwal.training.quantization import quantize, smooth
+from aqwal.training.quantization import prepare, quantize
 from aqwal.training.run_folder import CONFIG_FILE, DATA_FILE, METRICS_FILE, VERSIONS_FILE, check_finished
 from aqwal.training.train import CHECKPOINT
 
@@ -78,9 +78,10 @@ def export_model(run: Path, model_dir: Path, keep_fp32: bool = False) -> dict[st
         encoder = WordEncoder(tokenizer, config.max_length, config.overlap)
         write_onnx(tagger.classifier, folder / MODEL_FILES["fp32"])
         write_onnx(
-            smooth(tagger.classifier, calibration_windows(encoder, documents["train"])), Path(scratch) / "smooth.onnx"
+            prepare(tagger.classifier, calibration_windows(encoder, documents["train"])),
+            Path(scratch) / "prepared.onnx",
         )
-        quantize(Path(scratch) / "smooth.onnx", folder / MODEL_FILES["int8"])
+        quantize(Path(scratch) / "prepared.onnx", folder / MODEL_FILES["int8"])
         write_settings(folder, run, config, tagger, {})
         figures = pass_gate(folder, tagger, encoder, documents)
         if not keep_fp32:
@@ -110,7 +111,7 @@ def read_run_folder(run: Path) -> tuple[TrainConfig, dict[str, list[Document]]]:
 
 
 def calibration_windows(encoder: WordEncoder, documents: Sequence[Document]) -> list[torch.Tensor]:
-    """Return windows of documents, from all of them alike, [1, tokens] each, for `smooth`."""
+    """Return windows of documents, from all of them alike, [1, tokens] each, for `prepare`."""
     windows = [window for document in documents for window in encoder.encode(Page(document.text))]
     step = -(-len(windows) // _CALIBRATION_WINDOWS)
     return [torch.from_numpy(window.input_ids)[None] for window in windows[::step]]

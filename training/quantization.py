@@ -1,13 +1,16 @@
-"""Make the encoder's matrix products int8 with little loss: smoothing, then dynamic quantization.
+"""Make the encoder's matrix products int8 with little loss: what is large is tamed, then dynamic quantization.
 
 Dynamic int8 has one scale for all that enters a matrix product, and a few hidden units of BERT are
-a hundred times larger than the rest, so the rest drowns in rounding. Smoothing (SmoothQuant, Xiao et
-al. 2023) divides each input unit by a factor and multiplies the weights by it: the same product,
-but the size sits in the weights, which have a scale per output. docs/export.md has the measurements.
+a hundred times larger than the rest, so the rest drowns in rounding. Two things help. Smoothing
+(SmoothQuant, Xiao et al. 2023) divides each input unit by a factor and multiplies the weights by it:
+the same product, but the size sits in the weights, which have a scale per output. Within the
+feed-forward, where one unit is huge at some words only, the largest units get a product of their own,
+in fp32 (the decomposition of LLM.int8(), Dettmers et al. 2022, with units chosen beforehand).
+docs/export.md has the measurements.
 """
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +29,12 @@ _SHARED_INPUTS = (
     ("attention.output.dense",),
     ("intermediate.dense",),
 )
+# Units of a feed-forward that are multiplied in fp32; as many again change nothing.
+LARGE_UNITS = 32
 _SMALLEST = 1e-5
 _LARGEST_INT8 = 127
 _WORD_EMBEDDINGS = "/word_embeddings/Gather"
+_LARGE = "/output/dense/large/MatMul"
 _LEAST_FACTOR, _LARGEST_FACTOR = 1e-2, 1e3
 
 
@@ -50,14 +56,61 @@ class SmoothedLinear(nn.Module):
         return output
 
 
-@torch.no_grad()
-def smooth(classifier: PreTrainedModel, windows: Iterable[Tensor]) -> PreTrainedModel:
+class SplitLinear(nn.Module):
+    """A linear layer whose last input units, the large ones, have a product of their own."""
+
+    def __init__(self, linear: nn.Linear, order: Tensor, large: int) -> None:
+        """Take over a layer whose input units [inputs] come in another order, the last `large` of them large."""
+        super().__init__()
+        self.small = nn.Linear(linear.in_features - large, linear.out_features)
+        self.large = nn.Linear(large, linear.out_features, bias=False)
+        with torch.no_grad():
+            self.small.weight.copy_(linear.weight[:, order[:-large]])
+            self.small.bias.copy_(linear.bias)
+            self.large.weight.copy_(linear.weight[:, order[-large:]])
+
+    def forward(self, units: Tensor) -> Tensor:
+        """Return the layer's output for input units [..., inputs] in the new order."""
+        small = self.small.in_features
+        output: Tensor = self.small(units[..., :small]) + self.large(units[..., small:])
+        return output
+
+
+def prepare(classifier: PreTrainedModel, windows: Sequence[Tensor]) -> PreTrainedModel:
     """Return a copy of a BERT classifier that is ready to be quantized; its outputs are the same.
 
     Args:
         classifier: The trained model.
         windows: Sub-tokens of typical texts, each [1, tokens], on which the units' sizes are measured.
     """
+    return part_large_units(smooth(classifier, windows), windows)
+
+
+@torch.no_grad()
+def part_large_units(classifier: PreTrainedModel, windows: Iterable[Tensor]) -> PreTrainedModel:
+    """Return a copy in which the largest units within each feed-forward have a product of their own; as `prepare`."""
+    parted: PreTrainedModel = copy.deepcopy(classifier)
+    layers = _layers(parted)
+    sizes = _measure(parted, [layer.get_submodule("output.dense") for layer in layers], windows)
+    for layer, size in zip(layers, sizes, strict=True):
+        order = size.argsort()
+        up, down = _linear(layer, "intermediate.dense"), _linear(layer, "output.dense")
+        up.weight.copy_(up.weight[order])
+        up.bias.copy_(up.bias[order])
+        layer.get_submodule("output").dense = SplitLinear(down, order, min(LARGE_UNITS, len(order) // 2))
+    return parted
+
+
+def _linear(layer: nn.Module, path: str) -> nn.Linear:
+    found = layer.get_submodule(path)
+    found = found.linear if isinstance(found, SmoothedLinear) else found
+    assert isinstance(found, nn.Linear), "a BERT's projections are linear layers"
+    return found
+
+
+@torch.no_grad()
+def smooth(classifier: PreTrainedModel, windows: Iterable[Tensor]) -> PreTrainedModel:
+    """Return a copy in which what enters the projections but the feed-forward's way down is smooth; as `prepare`."""
     smoothed: PreTrainedModel = copy.deepcopy(classifier)
     groups = [group for layer in _layers(smoothed) for group in _groups(layer)]
     sizes = _measure(smoothed, [getattr(*group[0]) for group in groups], windows)
@@ -100,52 +153,29 @@ def _measure(classifier: PreTrainedModel, projections: list[nn.Module], windows:
 
 
 def quantize(source: Path, target: Path) -> None:
-    """Write an ONNX model with its matrix products in int8 per channel, and what stays fp32 stored in int8.
+    """Write an ONNX model of a prepared classifier with its matrix products in int8 per channel.
 
-    What enters the feed-forward's way down comes out of the activation function, one unit at a time
-    very large; smoothing does not help there, so these products are computed in fp32. Their weights
-    and the embedding table are only stored in int8, with a scale per output unit or per row: they
-    become fp32 again when the session opens, or row by row as they are looked up.
+    The products of the large units stay fp32. The embedding table is stored in int8 with a scale per
+    row; its rows become fp32 as they are looked up.
 
     Raises:
-        ValueError: If the graph has no matrices by the names that BERT's have.
+        ValueError: If the graph has no matrices by the names that a prepared BERT's have.
     """
-    down = ways_down(source)
-    if not down:
-        raise ValueError(f"{source} has no matrices named …/output/dense/MatMul; only BERT's graph can be quantized")
+    large = [node.name for node in onnx.load(source).graph.node if node.name.endswith(_LARGE)]
+    if not large:
+        raise ValueError(f"{source} has no matrices named …{_LARGE}; only a prepared BERT's graph can be quantized")
     quantize_dynamic(
         source,
         target,
         op_types_to_quantize=["MatMul"],
         per_channel=True,
         weight_type=QuantType.QInt8,
-        nodes_to_exclude=down,
+        nodes_to_exclude=large,
     )
     model = onnx.load(target)
-    for node in [node for node in model.graph.node if node.name in down]:
-        _store_matrix(model.graph, node)
     for node in [node for node in model.graph.node if node.name.endswith(_WORD_EMBEDDINGS)]:
         _store_table(model.graph, node)
     onnx.save(model, target)
-
-
-def ways_down(source: Path) -> list[str]:
-    """Return the names of an ONNX model's products that are the feed-forward's way down."""
-    products = [node.name for node in onnx.load(source).graph.node if node.op_type == "MatMul"]
-    return [name for name in products if name.endswith("/output/dense/MatMul") and "/attention/" not in name]
-
-
-def _store_matrix(graph: onnx.GraphProto, product: onnx.NodeProto) -> None:
-    """Store a product's weights [inputs, outputs] as int8 × scale [outputs]; ONNX Runtime folds them when it loads."""
-    name = product.input[1]
-    small, scale = _round(graph, name, axis=0)
-    whole = f"{name}_whole"
-    nodes = [
-        helper.make_node("Cast", [small], [f"{name}_cast"], to=TensorProto.FLOAT),
-        helper.make_node("Mul", [f"{name}_cast", scale], [whole]),
-    ]
-    _insert_before(graph, product, nodes)
-    product.input[1] = whole
 
 
 def _store_table(graph: onnx.GraphProto, lookup: onnx.NodeProto) -> None:

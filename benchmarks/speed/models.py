@@ -15,7 +15,7 @@ from aqwal.serving.encoding import WordEncoder
 from aqwal.serving.model_folder import MODEL_FILES, SETTINGS_FILE, TOKENIZER_FILE, file_sha256
 from aqwal.serving.tags import TagSet
 from aqwal.training.export import write_onnx
-from aqwal.training.quantization import quantize, smooth
+from aqwal.training.quantization import prepare, quantize
 
 ROOT = Path(__file__).resolve().parents[2]
 RELEASED = ROOT / "models" / "release"
@@ -121,10 +121,10 @@ def _export(classifier: BertForTokenClassification, folder: Path, texts: Sequenc
     encoder = WordEncoder(tokenizer, settings["max_length"], settings["overlap"])
     pages = [Page(text) for text in texts[:_SMOOTHING_TEXTS]]
     windows = [torch.from_numpy(window.input_ids)[None] for page in pages for window in encoder.encode(page)]
-    smoothed = folder / "smooth.onnx"
+    prepared = folder / "prepared.onnx"
     write_onnx(classifier, folder / MODEL_FILES["fp32"])
-    write_onnx(smooth(classifier, windows), smoothed)
-    quantize(smoothed, folder / MODEL_FILES["int8"])
-    smoothed.unlink()
+    write_onnx(prepare(classifier, windows), prepared)
+    quantize(prepared, folder / MODEL_FILES["int8"])
+    prepared.unlink()
     settings["files"] = {name: file_sha256(folder / name) for name in (TOKENIZER_FILE, *MODEL_FILES.values())}
     (folder / SETTINGS_FILE).write_text(json.dumps(settings), encoding="utf-8")
