@@ -6,7 +6,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-from speed.contenders import FP32, INT8, PIPELINE
+from speed.contenders import FP32, INT8, PIPELINE, TORCH
 from speed.models import Measured
 
 _ROUNDS = 5
@@ -21,6 +21,15 @@ from transformers import AutoModelForTokenClassification, AutoTokenizer, pipelin
 model = AutoModelForTokenClassification.from_pretrained({folder!r})
 tokenizer = AutoTokenizer.from_pretrained({folder!r})
 pipeline("token-classification", model=model, tokenizer=tokenizer, stride=64, aggregation_strategy="simple")({text!r})
+"""
+_TORCH = """
+import torch
+torch.set_num_threads(1)
+from transformers import AutoModelForTokenClassification, AutoTokenizer
+model = AutoModelForTokenClassification.from_pretrained({folder!r}).eval()
+tokenizer = AutoTokenizer.from_pretrained({folder!r})
+with torch.inference_mode():
+    model(**tokenizer({text!r}, truncation=True, return_tensors="pt", return_token_type_ids=False))
 """
 # VmHWM is the most memory that this program held; `getrusage` counts what it was forked from as well.
 _TELL = """
@@ -39,9 +48,10 @@ class ColdStart:
 
 
 def cold_starts(measured: Measured, text: str) -> dict[str, ColdStart]:
-    """Measure the pipeline, fp32 and int8, turn by turn."""
+    """Measure every contender, turn by turn; torch answers the first window only."""
     programs = {
         PIPELINE: _PIPELINE.format(folder=str(measured.torch_folder), text=text),
+        TORCH: _TORCH.format(folder=str(measured.torch_folder), text=text),
         FP32: _OURS.format(folder=str(measured.fp32_folder), precision="fp32", text=text),
         INT8: _OURS.format(folder=str(measured.int8_folder), precision="int8", text=text),
     }

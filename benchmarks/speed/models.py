@@ -64,17 +64,24 @@ class Measured:
 
 def arabert(cache: Path, texts: Sequence[str]) -> Measured:
     """Return a model of AraBERT's size with random weights; made once, kept in a folder."""
-    torch_folder, folder = _random(cache / "arabert", ARABERT, texts)
+    torch_folder, folder = with_random_weights(cache / "arabert", ARABERT, texts)
     return Measured("AraBERT's size, random weights", ARABERT, torch_folder, folder, folder)
 
 
 def released(cache: Path, texts: Sequence[str]) -> Measured:
     """Return the released model, with random weights of its shape for what it is not released as."""
-    torch_folder, folder = _random(cache / "offline", OFFLINE, texts)
+    torch_folder, folder = with_random_weights(cache / "offline", OFFLINE, texts)
     return Measured("the released model", OFFLINE, torch_folder, folder, RELEASED)
 
 
-def _random(cache: Path, size: Size, texts: Sequence[str]) -> tuple[Path, Path]:
+def with_random_weights(cache: Path, size: Size, texts: Sequence[str]) -> tuple[Path, Path]:
+    """Return the folder of a model for transformers and its model folder, both made unless they are there.
+
+    Args:
+        cache: Where they lie.
+        size: The model's shape; its vocabulary no smaller than the released tokenizer's.
+        texts: On which it is prepared for int8.
+    """
     torch_folder, folder = cache / "torch", cache / "model"
     if not (folder / SETTINGS_FILE).is_file():
         shutil.rmtree(cache, ignore_errors=True)
@@ -112,7 +119,9 @@ def _classifier(size: Size) -> BertForTokenClassification:
 
 def _save_tokenizer(folder: Path) -> None:
     special = {"pad_token": "<pad>", "unk_token": "<unk>", "cls_token": "<s>", "sep_token": "</s>"}
-    PreTrainedTokenizerFast(tokenizer_object=_tokenizer(), model_max_length=512, **special).save_pretrained(folder)
+    # transformers' pipeline cuts long texts by this length: into windows like ours.
+    length = _settings()["max_length"]
+    PreTrainedTokenizerFast(tokenizer_object=_tokenizer(), model_max_length=length, **special).save_pretrained(folder)
 
 
 def _export(classifier: BertForTokenClassification, folder: Path, texts: Sequence[str]) -> None:

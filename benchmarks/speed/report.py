@@ -35,13 +35,13 @@ def to_markdown(figures: dict[str, Any]) -> str:
 
 
 def _model(model: dict[str, Any]) -> str:
-    rows = [_row(name, time, model["cold_start"].get(name)) for name, time in model["race"].items()]
+    rows = [_row(name, time, model["cold_start"][name]) for name, time in model["race"].items()]
     shares = {precision: _share(one) for precision, one in model["shares"].items()}
     return _MODEL.format(name=model["name"][0].upper() + model["name"][1:], rows="\n".join(rows), **shares)
 
 
-def _row(name: str, time: dict[str, float], start: dict[str, float] | None) -> str:
-    cold = f"{start['seconds']:.2f} | {start['megabytes']:.0f}" if start else "– | –"
+def _row(name: str, time: dict[str, float], start: dict[str, float]) -> str:
+    cold = f"{start['seconds']:.2f} | {start['megabytes']:.0f}"
     speed = f"{time['articles_per_second']:.2f} | {time['tokens_per_second']:,.0f}"
     return f"| {name} | {time['ratio']:.2f} | {speed} | {cold} |"
 
