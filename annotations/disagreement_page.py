@@ -36,11 +36,19 @@ class ShownVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """A disagreement as it is drawn; `fingerprint` is another one whenever its versions are."""
+
+    versions: list[ShownVersion]
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """A document whose annotators are compared; `link` is where people see it, if it is on a server."""
 
     document: str
-    questions: list[list[ShownVersion]]
+    questions: list[Question]
     fingerprint: str
     link: str = ""
     adjudicated: bool = False
@@ -53,33 +61,38 @@ class DisagreementPage:
     Attributes:
         documents: Those that two annotators or more have marked are shown.
         links: Document id → where people see it.
-        deciding: Draw what is needed to decide and send decisions back.
+        project: The project that decisions go back to; without one, the page is only to look at.
     """
 
     documents: Sequence[Document]
     links: dict[str, str] = field(default_factory=dict)
-    deciding: bool = False
+    project: str | None = None
 
     def to_html(self) -> str:
         """Return the page."""
         cases = [_case(one, self.links.get(one.id, "")) for one in self.documents if len(one.passes) > 1]
-        content = {"rows": agreement(self.documents), "cases": cases, "deciding": self.deciding}
+        content = {"rows": agreement(self.documents), "cases": cases, "project": self.project}
         return render_template(_TEMPLATE, content)
 
 
 def fingerprint(document: Document) -> str:
     """Return what changes whenever a pass over the document does, so that no decision meets other marks."""
-    content = repr((document.sha256, document.passes))
-    return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return _digest((document.sha256, document.passes))
+
+
+def _digest(content: object) -> str:
+    return hashlib.sha256(repr(content).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _case(document: Document, link: str) -> Case:
-    passes = {one.annotator: one for one in document.passes}
-    questions = [
-        [_shown(document.text, question, version, passes[version.annotators[0]]) for version in question.versions]
-        for question in find_disagreements(document.text, document.passes)
-    ]
+    questions = [_question(document, found) for found in find_disagreements(document.text, document.passes)]
     return Case(document.id, questions, fingerprint(document), link, document.gold is not None)
+
+
+def _question(document: Document, found: Disagreement) -> Question:
+    passes = {one.annotator: one for one in document.passes}
+    shown = [_shown(document.text, found, version, passes[version.annotators[0]]) for version in found.versions]
+    return Question(shown, _digest(found.versions))
 
 
 def _shown(text: str, question: Disagreement, version: Version, annotation: Annotation) -> ShownVersion:

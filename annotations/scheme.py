@@ -214,7 +214,8 @@ def _check_link(annotation: Annotation, link: Link) -> Iterator[tuple[Span, str]
         yield link.source, f"unknown link {link.label!r}; the scheme has {', '.join(LINK_ENDS)}"
     elif (link.source.label, link.target.label) != LINK_ENDS[link.label]:
         wanted = " → ".join(LINK_ENDS[link.label])
-        yield link.source, f"link {link.label} goes {link.source.label} → {link.target.label}; it must go {wanted}"
+        target = "itself" if link.source == link.target else link.target.label
+        yield link.source, f"link {link.label} goes {link.source.label} → {target}; it must go {wanted}"
     for end in (link.source, link.target):
         if end not in annotation.spans:
             yield end, f"link {link.label} ends at a span that is not marked"

@@ -176,6 +176,10 @@ class _TaskReader:
             self._report(
                 f"a link's direction must be 'right', from source to target, not {result['direction']!r}", name
             )
+        elif not labels and (source.label, target.label) not in LINK_ENDS.values():
+            what = f"a link from {source.label} to {'itself' if source == target else target.label} without a label"
+            message = f"{what}: delete it, and link a QUOTE to its SPEAKER or its TOPIC"
+            self._report(message, name, source.start, source.end, self.text[source.start : source.end])
         elif labels not in [[label] for label in LINK_ENDS]:
             self._report(f"a link needs one label of {', '.join(LINK_ENDS)}, got {labels!r}", name)
         else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aqwal.annotations.studio.home import DEFAULT_HOME, Home, StudioError
+from aqwal.annotations.studio.home import DEFAULT_HOME, DEFAULT_TITLE, LOOPBACK, Home, StudioError
 from aqwal.serving.commands import RELEASED_MODEL, ModelOption
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Annotate in Label Studio: a server, documents there, annotations back.")
 _PORT, _MODEL_PORT, _REVIEW_PORT = 8080, 9090, 9091
-_TITLE = "Aqwal"
 
 HomeOption = Annotated[
     Path, typer.Option("--home", file_okay=False, help="Folder of the local server: database, account, log.")
@@ -35,6 +34,8 @@ AnnotatorsOption = Annotated[
     Path | None,
     typer.Option(exists=True, dir_okay=False, help="JSON object: e-mail address of an account → annotator's name."),
 ]
+HostOption = Annotated[str, typer.Option("--host", help="Address to listen at.")]
+PortOption = Annotated[int, typer.Option("--port", min=1, max=65535, help="Port to listen at.")]
 
 
 @app.command()
@@ -43,7 +44,7 @@ def up(
     environment: Annotated[
         Path, typer.Option(file_okay=False, help="Virtual environment of the server; made if it is not there.")
     ] = Path(".venv-studio"),
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on loopback.")] = _PORT,
+    port: PortOption = _PORT,
 ) -> None:
     """Start a local Label Studio server, installing it first if need be, and wait until it answers."""
     from aqwal.annotations.studio import server
@@ -79,7 +80,10 @@ def status(home: HomeOption = DEFAULT_HOME, url: UrlOption = None, token: TokenO
 
 @app.command()
 def init(
-    home: HomeOption = DEFAULT_HOME, url: UrlOption = None, token: TokenOption = None, project: ProjectOption = _TITLE
+    home: HomeOption = DEFAULT_HOME,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    project: ProjectOption = DEFAULT_TITLE,
 ) -> None:
     """Create the project, or bring its labelling config and instructions up to date."""
     from aqwal.annotations.studio.labelling import initialise
@@ -102,7 +106,7 @@ def push(
     home: HomeOption = DEFAULT_HOME,
     url: UrlOption = None,
     token: TokenOption = None,
-    project: ProjectOption = _TITLE,
+    project: ProjectOption = DEFAULT_TITLE,
     annotators: AnnotatorsOption = None,
 ) -> None:
     """Send documents to the server, each once: what is there already stays as it is there."""
@@ -121,9 +125,8 @@ def push(
         )
         with _progress("pushing", len(documents)) as advance:
             done = run.run(documents, advance)
-    typer.echo(
-        f"new on the server: {done.documents} documents, {done.annotations} annotations, {done.predictions} predictions"
-    )
+    new = f"{done.documents} documents, {done.annotations} annotations, {done.predictions} predictions"
+    typer.echo(f"new on the server: {new}; documents already there: {done.there}")
     for kept in done.kept:
         typer.echo(f"left as it is on the server, where it is another: {kept}")
     _report([*faults, *done.refused], "not pushed")
@@ -136,15 +139,17 @@ def pull(
     home: HomeOption = DEFAULT_HOME,
     url: UrlOption = None,
     token: TokenOption = None,
-    project: ProjectOption = _TITLE,
+    project: ProjectOption = DEFAULT_TITLE,
     annotators: AnnotatorsOption = None,
 ) -> None:
     """Fetch annotations, check and snap them, write the stored form; exit status 1 if some cannot be accepted."""
+    from aqwal.annotations.studio.connection import Project
     from aqwal.annotations.studio.pull import REJECTED_FOLDER
     from aqwal.annotations.studio.pull import pull as pull_from
 
     with _errors_told():
-        where = _project(home, url, token, project)
+        # Whatever config it has: what the scheme does not know is kept apart, annotation by annotation.
+        where = Project.open(_connect(home, url, token), project)
         done = pull_from(where, _annotators(where, home, annotators), output, dry_run)
     for line in (*done.changes, *done.notes):
         typer.echo(line)
@@ -164,7 +169,7 @@ def next_(
     home: HomeOption = DEFAULT_HOME,
     url: UrlOption = None,
     token: TokenOption = None,
-    project: ProjectOption = _TITLE,
+    project: ProjectOption = DEFAULT_TITLE,
 ) -> None:
     """Put the tasks nobody has annotated in order, those first of which the model is least certain."""
     from aqwal.annotations.studio.queue import order_tasks
@@ -182,13 +187,13 @@ def next_(
 @app.command()
 def model(
     model: ModelOption = RELEASED_MODEL,
-    host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen at.")] = _MODEL_PORT,
+    host: HostOption = LOOPBACK,
+    port: PortOption = _MODEL_PORT,
     connect: Annotated[bool, typer.Option(help="Let the project ask it whenever a task is opened.")] = True,
     home: HomeOption = DEFAULT_HOME,
     url: UrlOption = None,
     token: TokenOption = None,
-    project: ProjectOption = _TITLE,
+    project: ProjectOption = DEFAULT_TITLE,
 ) -> None:
     """Answer Label Studio while annotators open tasks, as its ML backend, until Ctrl+C."""
     from aqwal.annotations.studio import backend
@@ -209,12 +214,12 @@ def model(
 
 @app.command()
 def review(
-    host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen at.")] = _REVIEW_PORT,
+    host: HostOption = LOOPBACK,
+    port: PortOption = _REVIEW_PORT,
     home: HomeOption = DEFAULT_HOME,
     url: UrlOption = None,
     token: TokenOption = None,
-    project: ProjectOption = _TITLE,
+    project: ProjectOption = DEFAULT_TITLE,
     annotators: AnnotatorsOption = None,
     adjudicator: Annotated[str, typer.Option(help="Whose name adjudicated annotations carry.")] = "adjudicated",
 ) -> None:
@@ -250,7 +255,7 @@ def _connect(home: Path, url: str | None, token: str | None) -> "Connection":
     running, account = where.running(), where.account()
     if running is None or account is None or not is_alive(running):
         raise StudioError("no local server is up; `aqwal studio up` starts one, --url names one elsewhere")
-    return Connection.open(running.url, token or account.token)
+    return Connection.open(running.url, token or account.token, local=True)
 
 
 def _project(home: Path, url: str | None, token: str | None, title: str) -> "Project":

@@ -1,6 +1,7 @@
 """Requests to a server, a local one or one elsewhere; whatever goes wrong with them becomes a sentence."""
 
 import json
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,11 +13,12 @@ from label_studio_sdk.core.api_error import ApiError
 from pydantic import ValidationError
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential
 
-from aqwal.annotations.studio.home import StudioError
+from aqwal.annotations.studio.home import DEFAULT_TITLE, StudioError
 
 # Seconds. An import or export of thousands of articles takes minutes on a small server.
 _TIMEOUT = 600
 _SHOWN = 300
+_START_IT = "`aqwal studio up` starts it, or waits while it starts"
 Answer = TypeVar("Answer")
 
 # Reading again is safe; writing is not, so only what reads is tried again.
@@ -29,8 +31,12 @@ _once_more = retry(
 
 
 @contextmanager
-def told_in_a_sentence(url: str) -> Iterator[None]:
+def told_in_a_sentence(url: str, local: bool = False) -> Iterator[None]:
     """Turn what the SDK and the network raise into a StudioError.
+
+    Args:
+        url: Where the server is.
+        local: Whether it is the one that `aqwal studio up` starts.
 
     Raises:
         StudioError: If anything goes wrong between here and the server.
@@ -40,10 +46,12 @@ def told_in_a_sentence(url: str) -> Iterator[None]:
     except ApiError as error:
         raise StudioError(_reason(url, error)) from error
     except httpx.ConnectError as error:
-        message = f"no server answers at {url} ({error}); is it up? `aqwal studio status` says so of a local one"
-        raise StudioError(message) from error
+        what_to_do = f"{_START_IT}; then give the command again" if local else "is the address right, and is it up?"
+        raise StudioError(f"no server answers at {url} ({error}); {what_to_do}") from error
     except httpx.HTTPError as error:
-        message = f"the connection to {url} broke ({type(error).__name__}); nothing is lost, give the command again"
+        first = f"if the server is down, {_START_IT}; then " if local else ""
+        what = f"the connection to {url} broke ({type(error).__name__}); nothing is lost"
+        message = f"{what}: {first}give the command again"
         raise StudioError(message) from error
     except (httpx.InvalidURL, ValidationError, ValueError) as error:
         message = f"{url} does not answer as a Label Studio server does ({str(error)[:_SHOWN]}); is the address right?"
@@ -59,6 +67,11 @@ def _reason(url: str, error: ApiError) -> str:
     return f"{url} answers with status {error.status_code}: {body[:_SHOWN]}"
 
 
+def init_command(title: str) -> str:
+    """Return the command that makes the project with a title, or brings it up to date, as people type it."""
+    return "`aqwal studio init`" if title == DEFAULT_TITLE else f"`aqwal studio init --project {shlex.quote(title)}`"
+
+
 @dataclass(frozen=True)
 class Connection:
     """A server that has accepted a token.
@@ -66,13 +79,15 @@ class Connection:
     Attributes:
         url: Its address, without a slash at the end.
         client: The SDK's client.
+        local: Whether it is the one that `aqwal studio up` starts.
     """
 
     url: str
     client: LabelStudio
+    local: bool = False
 
     @classmethod
-    def open(cls, url: str, token: str) -> "Connection":
+    def open(cls, url: str, token: str, local: bool = False) -> "Connection":
         """Connect and check the token.
 
         Raises:
@@ -82,7 +97,7 @@ class Connection:
         # again even what writes.
         address = url.rstrip("/")
         client = LabelStudio(base_url=address, api_key=token, timeout=_TIMEOUT, max_retries=0)  # type: ignore[no-untyped-call]
-        opened = cls(address, client)
+        opened = cls(address, client, local)
         opened.read(lambda client: client.users.whoami())
         return opened
 
@@ -92,7 +107,7 @@ class Connection:
         Raises:
             StudioError: If it fails.
         """
-        with told_in_a_sentence(self.url):
+        with told_in_a_sentence(self.url, self.local):
             return _once_more(ask)(self.client)
 
     def write(self, ask: Callable[[LabelStudio], Answer]) -> Answer:
@@ -101,7 +116,7 @@ class Connection:
         Raises:
             StudioError: If it fails.
         """
-        with told_in_a_sentence(self.url):
+        with told_in_a_sentence(self.url, self.local):
             return ask(self.client)
 
 
@@ -136,7 +151,7 @@ class Project:
         """
         project = cls.find(connection, title)
         if project is None:
-            raise StudioError(f"{connection.url} has no project {title!r}; `aqwal studio init` makes it")
+            raise StudioError(f"{connection.url} has no project {title!r}; {init_command(title)} makes it")
         return project
 
     def link(self, task: int) -> str:

@@ -5,8 +5,9 @@ be accepted does not take the others of its task with it.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +17,8 @@ from aqwal.annotations.scheme import LINK_ENDS, check_document
 from aqwal.annotations.stored import parse_task, to_task
 
 _VALUE_KEYS, _REGION_KEYS = ("start", "end", "text", "labels"), ("id", "from_name", "to_name", "type")
+# What makes an annotation in another's name is its `updated_by` too, from the first; a change comes later.
+_MADE_WITHIN = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,27 +85,27 @@ def read_task(task: ServerTask, name_of: Callable[[int], str]) -> Accepted:
         task: As it was exported.
         name_of: The annotator's name for a user number of the server.
     """
-    found = Accepted()
-    bare: dict[str, Any] = {"data": task.raw.get("data"), "annotations": []}
-    found.document, found.problems = parse_task(bare, f"task {task.id}")
-    if found.document is None or found.problems:
-        found.document = None
-        return found
     names = [name_of(user_of(one)) for one in task.annotations]
-    twice = {name for name, count in Counter(names).items() if count > 1}
-    accepted = []
-    for name, raw in zip(names, task.annotations, strict=True):
-        annotation, problems = _read_annotation(task, name, raw, found)
-        if name in twice:
-            message = "this annotator has two annotations of the task; delete one, for which is meant nobody can tell"
-            problems = [*problems, Problem(message, found.document.id, name)]
-        if problems:
-            found.refused.append(Refused(raw, tuple(problems)))
-        else:
-            accepted.append(annotation)
-    found.document = replace(found.document, annotations=in_stored_order(accepted))
-    _refuse_second_truth(found, task, names)
-    return found
+    stored, notes = _as_stored_annotations(names, task.annotations)
+    read, problems = parse_task({"data": task.raw.get("data"), "annotations": stored}, f"task {task.id}")
+    of_task = [problem for problem in problems if not problem.annotator]
+    if read is None or of_task:
+        return Accepted(problems=of_task)
+    document, changes = repair_document(read)
+    problems += [*check_document(document), *_doubles(document)]
+    problems += _second_truths(document, {problem.annotator for problem in problems})
+    at_fault = {problem.annotator for problem in problems}
+    good = in_stored_order(one for one in document.annotations if one.annotator not in at_fault)
+    return Accepted(
+        document=replace(document, annotations=good),
+        refused=[
+            Refused(raw, tuple(problem for problem in problems if problem.annotator == name))
+            for name, raw in zip(names, task.annotations, strict=True)
+            if name in at_fault
+        ],
+        changes=[change for change in changes if change.annotator not in at_fault],
+        notes=[f"{document.id}, {name}: {note}" for name, note in notes if name not in at_fault],
+    )
 
 
 def in_stored_order(annotations: Iterable[Annotation]) -> tuple[Annotation, ...]:
@@ -116,35 +119,39 @@ def user_of(raw: Mapping[str, Any]) -> int:
     return int(by["id"] if isinstance(by, Mapping) else by or 0)
 
 
-def _read_annotation(
-    task: ServerTask, name: str, raw: Mapping[str, Any], found: Accepted
-) -> tuple[Annotation, list[Problem]]:
-    """Read one annotation; changes and notes go to `found`, problems come back."""
-    assert found.document is not None
-    results, notes = as_stored_results(raw.get("result") or [])
-    stored = {"annotator": name, "ground_truth": bool(raw.get("ground_truth")), "result": results}
-    document, problems = parse_task({"data": task.raw["data"], "annotations": [stored]}, found.document.id)
-    assert document is not None
-    repaired, changes = repair_document(document)
-    problems += check_document(repaired)
-    if not problems:
-        found.changes += changes
-        found.notes += [f"{document.id}, {name}: {note}" for note in notes]
-    return repaired.annotations[0], problems
+def changed_by(raw: Mapping[str, Any]) -> int | None:
+    """Return the number of the user who saved an annotation last, if it is another's and was there already."""
+    user = raw.get("updated_by")
+    if user in (None, user_of(raw)):
+        return None
+    made, saved = (datetime.fromisoformat(raw[name]) for name in ("created_at", "updated_at"))
+    return int(user) if saved - made > _MADE_WITHIN else None
 
 
-def _refuse_second_truth(found: Accepted, task: ServerTask, names: list[str]) -> None:
-    """Take both of two adjudicated annotations out: the stored form has one."""
-    assert found.document is not None
-    truths = {one.annotator for one in found.document.annotations if one.ground_truth}
-    if len(truths) < 2:
-        return
+def _as_stored_annotations(
+    names: Iterable[str], annotations: Iterable[Mapping[str, Any]]
+) -> tuple[list[dict[str, Any]], list[tuple[str, str]]]:
+    """Return annotations in the stored form, as far as that is without doubt, and notes by annotator."""
+    stored, notes = [], []
+    for name, raw in zip(names, annotations, strict=True):
+        results, told = as_stored_results(raw.get("result") or [])
+        stored.append({"annotator": name, "ground_truth": bool(raw.get("ground_truth")), "result": results})
+        notes += [(name, note) for note in told]
+    return stored, notes
+
+
+def _doubles(document: Document) -> Iterator[Problem]:
+    message = "this annotator has two annotations of the task; delete one, for which is meant nobody can tell"
+    for name, count in Counter(one.annotator for one in document.annotations).items():
+        if count > 1:
+            yield Problem(message, document.id, name)
+
+
+def _second_truths(document: Document, at_fault: Collection[str]) -> list[Problem]:
+    """Return a problem for each of several adjudicated annotations without others: the stored form has one."""
     message = "the task has more than one ground truth; take the star from all but one"
-    for name, raw in zip(names, task.annotations, strict=True):
-        if name in truths:
-            found.refused.append(Refused(raw, (Problem(message, found.document.id, name),)))
-    kept = tuple(one for one in found.document.annotations if not one.ground_truth)
-    found.document = replace(found.document, annotations=kept)
+    truths = {one.annotator for one in document.annotations if one.ground_truth} - set(at_fault)
+    return [Problem(message, document.id, name) for name in sorted(truths)] if len(truths) > 1 else []
 
 
 def as_stored_results(results: Iterable[Any]) -> tuple[list[Any], list[str]]:

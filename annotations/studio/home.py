@@ -8,7 +8,8 @@ from typing import Any
 
 from aqwal.annotations.atomic import write_text
 
-DEFAULT_HOME = Path(".studio")
+DEFAULT_HOME, DEFAULT_TITLE = Path(".studio"), "Aqwal"
+LOOPBACK = "127.0.0.1"
 _GIT_IGNORE = "# Account, token and database: never in a repository.\n*\n"
 
 
@@ -36,7 +37,7 @@ class Running:
     @property
     def url(self) -> str:
         """Where it answers."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{LOOPBACK}:{self.port}"
 
 
 class Home:
@@ -50,6 +51,10 @@ class Home:
         self.folder = folder.expanduser().resolve()
         self.data, self.log = self.folder / "data", self.folder / "server.log"
         self._account, self._running = self.folder / "account.json", self.folder / "server.json"
+
+    def has_database(self) -> bool:
+        """Say whether a server has begun to fill the folder."""
+        return any(self.data.glob("*.sqlite3"))
 
     def account(self) -> Account | None:
         """Return the account, if one was made."""

@@ -17,7 +17,7 @@ from markdown_it.token import Token
 
 from aqwal.annotations.scheme import LABELS, LINK_ENDS, QUOTE, SCHEME, SPEAKER, TOPIC
 from aqwal.annotations.stored import FROM_NAME, TO_NAME
-from aqwal.annotations.studio.connection import Connection, Project
+from aqwal.annotations.studio.connection import Connection, Project, init_command
 from aqwal.annotations.studio.home import StudioError
 
 # Key and colour of each label; colours that people who see red and green alike can tell apart (Okabe and Ito 2008).
@@ -67,6 +67,7 @@ def instructions() -> str:
     markdown = MarkdownIt("commonmark").enable("table")
     tokens = markdown.parse(guidelines)
     _write_numbers_out(tokens)
+    _unlink(tokens)
     return str(markdown.renderer.render(tokens, markdown.options, {}))
 
 
@@ -79,6 +80,13 @@ def _write_numbers_out(tokens: list[Token]) -> None:
         # A numbered item's number is in `info`; behind its opening come a paragraph and what that says.
         if item.type == "list_item_open" and item.info and content.children is not None:
             content.children.insert(0, Token("text", "", 0, content=f"{item.info}. "))
+
+
+def _unlink(tokens: list[Token]) -> None:
+    """Make links plain text: they lead to places of the file, which has none of them where annotators see it."""
+    for token in tokens:
+        if token.children is not None:
+            token.children = [one for one in token.children if one.type not in ("link_open", "link_close")]
 
 
 def initialise(connection: Connection, title: str) -> Initialised:
@@ -114,12 +122,19 @@ def _same(name: str, there: Any, wanted: Any) -> bool:
 
 
 def _refuse_to_orphan(project: Project) -> None:
-    uses = Counter(use for task in project.export() for use in _orphans(task.get("annotations", [])))
-    if uses:
-        listed = ", ".join(f"{what} ({count})" for what, count in sorted(uses.items()))
+    uses = {task["id"]: Counter(_orphans(task.get("annotations", []))) for task in project.export()}
+    listed = [
+        f"  {project.link(task)}: {', '.join(f'{what} ({count})' for what, count in sorted(found.items()))}"
+        for task, found in sorted(uses.items())
+        if found
+    ]
+    if listed:
         raise StudioError(
-            f"annotations in project {project.title!r} use what the labelling config of {SCHEME} does not have: "
-            f"{listed}. They would be orphaned, so nothing was changed; relabel or delete them first"
+            f"annotations in project {project.title!r} use what the labelling config of {SCHEME} does not have; "
+            "they would be orphaned, so nothing was changed:\n"
+            + "\n".join(listed)
+            + "\nopen each task, give what is named a label of the scheme or delete it, save with Ctrl+Enter; "
+            "then give the command again"
         )
 
 
@@ -142,7 +157,15 @@ def require_project(connection: Connection, title: str) -> Project:
         StudioError: If there is none, or its config is another.
     """
     project = Project.open(connection, title)
-    config = connection.read(lambda client: client.projects.get(id=project.id)).label_config
-    if not _same("label_config", config, labelling_config()):
-        raise StudioError(f"project {title!r} has another labelling config; `aqwal studio init` brings it up to date")
+    if told := foreign_config(project):
+        raise StudioError(f"{told}; nothing was done")
     return project
+
+
+def foreign_config(project: Project) -> str:
+    """Say that a project's config is not the one that `initialise` gives, and what to do; empty if it is."""
+    config = project.connection.read(lambda client: client.projects.get(id=project.id)).label_config
+    if _same("label_config", config, labelling_config()):
+        return ""
+    what = f"project {project.title!r} has another labelling config than {SCHEME}"
+    return f"{what}; {init_command(project.title)} brings it up to date, or names the tasks to mend first"

@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,19 @@ from aqwal.annotations.records import AnnotationError, Document
 from aqwal.annotations.stored import read_documents, write_documents
 from aqwal.annotations.studio.annotators import Annotators
 from aqwal.annotations.studio.connection import Project
-from aqwal.annotations.studio.exchange import Accepted, ServerTask, in_stored_order, read_task
+from aqwal.annotations.studio.exchange import (
+    Accepted,
+    ServerTask,
+    changed_by,
+    in_stored_order,
+    read_task,
+    user_of,
+)
+from aqwal.annotations.studio.labelling import foreign_config
 
 REJECTED_FOLDER = "rejected"
+# What lies there is the server's, for people to mend on the server: `git add DIR` is not to take it.
+_GIT_IGNORE = "*\n"
 # What a file's name cannot hold or had better not; the rest, Arabic letters too, stays readable.
 _UNSAFE = re.compile(r"[/\\:*?\"<>|%\x00-\x1f]|^\.")
 _LONGEST_NAME = 200
@@ -74,7 +84,7 @@ def pull(project: Project, annotators: Annotators, folder: Path, dry_run: bool =
     Raises:
         StudioError: If the server cannot be reached; nothing is written then.
     """
-    done = Pulled()
+    done = Pulled(notes=[told] if (told := foreign_config(project)) else [])
     tasks = sorted((ServerTask(raw) for raw in project.export()), key=lambda task: task.id)
     files = Counter(_file_name(task) for task in tasks)
     for task in tasks:
@@ -94,7 +104,7 @@ def _take(
     name = _file_name(task)
     found = read_task(task, annotators.name_of)
     reasons = [*found.problems, *(problem for refused in found.refused for problem in refused.problems)]
-    shown = [str(reason) for reason in reasons]
+    shown = list(dict.fromkeys(map(str, reasons)))
     if files[name] > 1:
         shown.append(f"{files[name]} tasks have the id {task.document_id!r}; delete all but one")
         found = Accepted()
@@ -105,7 +115,15 @@ def _take(
     if document is not None and document.annotations:
         done.documents[name] = document
     done.changes += map(str, found.changes)
-    done.notes += found.notes
+    done.notes += [*found.notes, *_changed_by_others(task, project, annotators)]
+
+
+def _changed_by_others(task: ServerTask, project: Project, annotators: Annotators) -> Iterator[str]:
+    for raw in task.annotations:
+        name, other = annotators.name_of(user_of(raw)), changed_by(raw)
+        if other is not None:
+            saved_by = annotators.name_of(other)
+            yield f"{project.link(task.id)}: {name}'s annotation was saved last by {saved_by}; it stays {name}'s"
 
 
 def _with_file(document: Document | None, path: Path) -> tuple[Document | None, list[str]]:
@@ -152,5 +170,9 @@ def _write_rejected(folder: Path, rejected: Sequence[Rejection]) -> None:
     for path in folder.glob("*.json"):
         if path.name not in names:
             path.unlink()
-    if folder.is_dir() and not any(folder.iterdir()):
+    ignore = folder / ".gitignore"
+    if rejected:
+        write_text(ignore, _GIT_IGNORE)
+    elif folder.is_dir() and not {*folder.iterdir()} - {ignore}:
+        ignore.unlink(missing_ok=True)
         folder.rmdir()

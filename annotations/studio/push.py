@@ -64,6 +64,7 @@ class Pushed:
         documents: New tasks.
         annotations: New annotations, those of new tasks included.
         predictions: New predictions, likewise.
+        there: Documents that were on the server already.
         kept: Annotations that the server has otherwise than the file; they were left as they are there.
         refused: What could not be pushed, each in a sentence.
     """
@@ -71,6 +72,7 @@ class Pushed:
     documents: int = 0
     annotations: int = 0
     predictions: int = 0
+    there: int = 0
     kept: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
 
@@ -121,6 +123,7 @@ class Push:
         for document in wanted:
             if document.id in there:
                 self._complete(document, there[document.id][0], users)
+                self.done.there += 1
                 tell(1)
         return self.done
 
@@ -185,6 +188,8 @@ def _marks_alike(one: Annotation, other: Annotation | None) -> bool:
 
 
 def _faults(document: Document, with_annotations: bool) -> Iterator[str]:
+    if not document.text.strip():
+        yield "its text is empty, so there is nothing to mark in it"
     if any("\ud800" <= character <= "\udfff" for character in document.text):
         yield "its text holds a lone surrogate, which no server can store"
     if "\0" in document.text:

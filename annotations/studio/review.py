@@ -16,7 +16,7 @@ from aqwal.annotations.stored import to_task
 from aqwal.annotations.studio.annotators import Annotators
 from aqwal.annotations.studio.connection import Project
 from aqwal.annotations.studio.exchange import ServerTask, annotation_to_server, read_task
-from aqwal.annotations.studio.home import StudioError
+from aqwal.annotations.studio.home import LOOPBACK, StudioError
 
 
 class Decided(BaseModel):
@@ -49,7 +49,7 @@ class Review:
         """
         found = sorted(self._documents(), key=lambda one: (one[1].gold is not None, one[0].id))
         links = {document.id: self._project.link(task.id) for task, document in found}
-        return DisagreementPage([document for _, document in found], links, deciding=True).to_html()
+        return DisagreementPage([document for _, document in found], links, self._project.title).to_html()
 
     def adjudicate(self, decided: Decided) -> None:
         """Send the annotation that decisions make to the server, in the place of an earlier one.
@@ -80,17 +80,17 @@ class Review:
         fields = annotation_to_server(stored, self._annotators.accounts_for([self._adjudicator]))
         before = [one["id"] for one in task.annotations if one.get("ground_truth")]
         connection = self._project.connection
-        if before:
-            connection.write(lambda client: client.annotations.update(before[0], **fields))
-        else:
-            connection.write(lambda client: client.annotations.create(task.id, **fields))
+        # Not an update of the earlier one: to the server that would be one account's change to another's annotation.
+        connection.write(lambda client: client.annotations.create(task.id, **fields))
+        for one in before:
+            connection.write(lambda client, old=one: client.annotations.delete(old))  # type: ignore[misc]
 
 
 def create_app(review: Review) -> FastAPI:
     """Return the application: the page at `/`, decisions to `/adjudicate`."""
     app = FastAPI(title="Aqwal: review", docs_url=None, redoc_url=None)
     # A page elsewhere must not reach a server on loopback through a name of its own (DNS rebinding).
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=[LOOPBACK, "localhost"])
 
     @app.get("/", response_class=HTMLResponse)
     def page() -> str:

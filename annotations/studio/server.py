@@ -15,9 +15,8 @@ import httpx
 import psutil
 from tenacity import RetryError, retry, retry_if_result, stop_after_delay, wait_fixed
 
-from aqwal.annotations.studio.home import Account, Home, Running, StudioError
+from aqwal.annotations.studio.home import LOOPBACK, Account, Home, Running, StudioError
 
-LOOPBACK = "127.0.0.1"
 REQUIREMENTS = Path(__file__).with_name("server-requirements.txt")
 # Seconds: the first start makes the database, on a slow machine for minutes.
 _UP_WITHIN, _DOWN_WITHIN = 300, 20
@@ -26,7 +25,7 @@ _LOG_LINES = 15
 
 
 def up(home: Home, environment: Path, port: int, tell: Callable[[str], None]) -> Running:
-    """Start the server unless it is up, and wait until it is healthy.
+    """Start the server unless it is up or starting, and wait until it is healthy.
 
     Args:
         home: Where its database, log and account lie.
@@ -35,21 +34,17 @@ def up(home: Home, environment: Path, port: int, tell: Callable[[str], None]) ->
         tell: Called with a line before what takes minutes.
 
     Raises:
-        StudioError: If the port is taken, the environment cannot be made, or the server does not come up.
+        StudioError: If the port is taken, the environment cannot be made, the server ends while it starts, or takes
+            longer than is waited for; in that case it goes on starting, and another call waits for it.
     """
-    known = home.running()
-    if known is not None and is_alive(known):
-        if known.port != port:
-            raise StudioError(f"the server of {home.folder} is up at {known.url}; `aqwal studio down` ends it first")
-        return known
-    _check_port(port)
-    program = install(environment, tell)
-    account = home.make_account()
-    process = _start(program, home, account, port)
-    running = Running(process.pid, port, psutil.Process(process.pid).create_time())
-    home.remember(running)
-    tell(f"starting Label Studio at {running.url}; the first start takes a minute or two")
-    _wait_until_healthy(running, process, home)
+    running = home.running()
+    if running is None or not is_alive(running):
+        running = _launch(home, environment, port, tell)
+    elif running.port != port:
+        raise StudioError(f"the server of {home.folder} is up at {running.url}; `aqwal studio down` ends it first")
+    elif not is_healthy(running.url):
+        tell(f"Label Studio at {running.url} is starting already; waiting for it")
+    _wait_until_healthy(running, home)
     return running
 
 
@@ -105,6 +100,19 @@ def install(environment: Path, tell: Callable[[str], None]) -> Path:
     return program
 
 
+def _launch(home: Home, environment: Path, port: int, tell: Callable[[str], None]) -> Running:
+    """Start the server and keep which process it is; it does not answer yet."""
+    _check_port(port)
+    program = install(environment, tell)
+    account = home.make_account()
+    first = "" if home.has_database() else "; the first start takes a minute or two"
+    process = _start(program, home, account, port)
+    running = Running(process.pid, port, psutil.Process(process.pid).create_time())
+    home.remember(running)
+    tell(f"starting Label Studio at {running.url}{first}")
+    return running
+
+
 def _check_port(port: int) -> None:
     """Label Studio itself would take the next port and say nothing."""
     with socket.socket() as probe:
@@ -158,17 +166,17 @@ def _settings(home: Home, account: Account) -> dict[str, str]:
     return {**{f"LABEL_STUDIO_{name}": value for name, value in own.items()}, **no_way_out}
 
 
-def _wait_until_healthy(running: Running, process: subprocess.Popen[bytes], home: Home) -> None:
+def _wait_until_healthy(running: Running, home: Home) -> None:
     @retry(stop=stop_after_delay(_UP_WITHIN), wait=wait_fixed(0.5), retry=retry_if_result(lambda healthy: not healthy))
     def wait() -> bool:
-        return process.poll() is not None or is_healthy(running.url)
+        return not is_alive(running) or is_healthy(running.url)
 
     try:
         wait()
     except RetryError as error:
-        down(home)
-        raise StudioError(f"Label Studio did not come up within {_UP_WITHIN} s; its log is {home.log}") from error
-    if process.poll() is not None:
+        what = f"Label Studio at {running.url} is still starting after {_UP_WITHIN} s"
+        raise StudioError(f"{what}; give the command again to wait on, or see its log, {home.log}") from error
+    if not is_alive(running):
         home.forget()
         log = _last_lines(home.log.read_text(encoding="utf-8", errors="replace"))
         raise StudioError(f"Label Studio ended while it started; the end of {home.log}:\n{log}")

@@ -9,6 +9,7 @@ import shutil
 import socket
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -43,9 +44,8 @@ def first_home(built_once, studio_environment: Path) -> Path:
     """The folder of a server that was started once, so its database is made."""
 
     def make(folder: Path) -> None:
-        home = Home(folder)
-        server.up(home, studio_environment, _free_port(), print)
-        server.down(home)
+        with _up(Home(folder), studio_environment):
+            pass
 
     return built_once("studio-home", make)
 
@@ -63,10 +63,18 @@ def own_studio(first_home: Path, studio_environment: Path, tmp_path: Path) -> It
 
 
 def _started(first: Path, environment: Path, folder: Path) -> Iterator[Home]:
-    home = Home(Path(shutil.copytree(first, folder, dirs_exist_ok=True)))
-    server.up(home, environment, _free_port(), print)
-    yield home
-    server.down(home)
+    with _up(Home(Path(shutil.copytree(first, folder, dirs_exist_ok=True))), environment) as home:
+        yield home
+
+
+@contextmanager
+def _up(home: Home, environment: Path) -> Iterator[Home]:
+    """Have a server up, and down again whatever happens: one that takes too long to start goes on starting."""
+    try:
+        server.up(home, environment, _free_port(), print)
+        yield home
+    finally:
+        server.down(home)
 
 
 def _free_port() -> int:

@@ -62,6 +62,26 @@ def test_a_label_that_contradicts_the_ends_is_refused():
     assert "link about goes QUOTE → SPEAKER; it must go QUOTE → TOPIC" in str(found.refused[0].problems)
 
 
+@pytest.mark.parametrize(
+    ("relation", "message"),
+    [
+        (
+            _relation("q", "q"),
+            "a link from QUOTE to itself without a label: delete it, and link a QUOTE to its",
+        ),
+        (_relation("q", "again"), "a link from QUOTE to itself without a label: delete it"),
+        (_relation("q", "q", "about"), "link about goes QUOTE → itself; it must go QUOTE → TOPIC"),
+        (_relation("s", "t"), "a link from SPEAKER to TOPIC without a label: delete it"),
+    ],
+    ids=["to itself", "to its double", "to itself, labelled", "between two others"],
+)
+def test_a_link_that_no_label_can_mend_is_told_with_what_to_do(relation: dict[str, Any], message: str):
+    found = _read(*MARKED, _region("again", QUOTE), _relation("q", "s"), relation)
+    shown = str(found.refused[0].problems[0])
+    assert message in shown
+    assert repr(TEXT[5:11] if relation["from_id"] == "s" else TEXT[12:49]) in shown
+
+
 def test_what_only_the_server_uses_is_left_out_and_a_comment_is_told():
     drawn = _region("q", QUOTE, origin="manual", score=0.5, hidden=True, meta={"text": ["لست متأكدا"]})
     found = _read(drawn, *MARKED[1:], _relation("q", "s"), _relation("q", "t"))

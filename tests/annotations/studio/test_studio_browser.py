@@ -195,6 +195,49 @@ def test_browser_opening_a_task_shows_what_was_pushed_as_prediction(
 
 
 @pytest.fixture
+def second_annotator(annotator: Page, project: Project) -> Iterator[Page]:
+    """A page in a window of its own, whose user has made the account `second` by an invitation."""
+    annotator.goto(project.connection.url)
+    annotator.click(".main-menu-trigger")
+    annotator.get_by_text("Organization", exact=True).click()
+    annotator.get_by_text("Add Members").click()
+    invitation = annotator.wait_for_selector("input[value*=signup]").input_value()
+    window = annotator.context.browser.new_context(viewport={"width": 1400, "height": 900})
+    page = window.new_page()
+    page.goto(invitation)
+    page.fill("input[name=email]", "second@example.org")
+    page.fill("input[name=password]", "a password")
+    page.click("button[type=submit]")
+    page.wait_for_load_state("networkidle")
+    yield page
+    window.close()
+
+
+def _update(page: Page) -> None:
+    with page.expect_response(lambda response: "/annotations/" in response.url and response.request.method == "PATCH"):
+        page.keyboard.press("Control+Enter")
+
+
+def test_browser_a_second_account_that_saves_the_first_ones_annotation_is_told(
+    annotator: Page, second_annotator: Page, project: Project, push_to, run, tmp_path: Path
+):
+    text = "وقال لافروف إن الأزمة في سورية. وأضاف أن الحل قريب."
+    quotes = [
+        Span(text.index(first), text.index(last) + len(last), "QUOTE")
+        for first, last in (("إن", "سورية"), ("أن", "قريب"))
+    ]
+    push_to(project, Document("d", text, (Annotation("annotator", ()),)))
+    for page, quote, told in ((second_annotator, quotes[0], True), (annotator, quotes[1], False)):
+        _open(page, project, "d")
+        _draw(page, quote)
+        _update(page)
+        done = run("pull", tmp_path, "--project", project.title)
+        assert done.exit_code == 0, done.output
+        assert ("annotator's annotation was saved last by second; it stays annotator's" in done.stdout) == told
+    assert read_documents(tmp_path / "d.json")[0].annotations == (Annotation("annotator", tuple(quotes)),)
+
+
+@pytest.fixture
 def review_url(project: Project, push_to, free_port) -> Iterator[str]:
     """The review page over a document with two passes, at an address of its own."""
     text = "وقال لافروف إن الأزمة في سورية في طريقها إلى الحل."
@@ -231,6 +274,19 @@ def test_browser_an_adjudicator_decides_by_keyboard(
     assert document.gold is not None
     assert [one.annotator for one in document.annotations] == ["أمل", "بدر", "adjudicated"]
     assert document.gold.of_label("TOPIC") == [Span(15, 21, "TOPIC")]
+
+
+def test_browser_choices_outlive_a_reload_until_they_are_sent(browser_page: Page, review_url: str):
+    browser_page.goto(review_url)
+    chosen = browser_page.locator("input:checked")
+    browser_page.locator("input").nth(1).check()
+    browser_page.reload()
+    assert [one.get_attribute("value") for one in chosen.all()] == ["1"]
+    browser_page.get_by_role("button").click()
+    browser_page.wait_for_selector("text=حُفظ")
+    browser_page.reload()
+    assert chosen.count() == 0
+    assert browser_page.evaluate("localStorage.length") == 0
 
 
 def test_browser_the_disagreements_of_the_seeds_stand_side_by_side(browser_page: Page, root: Path, tmp_path, picture):

@@ -1,6 +1,7 @@
 """Documents to a real server and back: the same bytes, however often, whatever they are."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -49,10 +50,12 @@ def test_all_committed_annotations_come_back_as_they_went(project: Project, run,
 def test_a_second_push_changes_nothing(project: Project, run, tmp_path: Path, marked: Document):
     write_documents(tmp_path / "d.json", [marked])
     first = run("push", tmp_path / "d.json", "--project", project.title)
-    assert "new on the server: 1 documents, 2 annotations, 0 predictions" in first.stdout, first.output
+    told = "new on the server: 1 documents, 2 annotations, 0 predictions; documents already there: 0"
+    assert told in first.stdout, first.output
     before = project.export()
     second = run("push", tmp_path / "d.json", "--project", project.title)
-    assert "new on the server: 0 documents, 0 annotations, 0 predictions" in second.stdout
+    told = "new on the server: 0 documents, 0 annotations, 0 predictions; documents already there: 1"
+    assert told in second.stdout
     assert project.export() == before
 
 
@@ -83,7 +86,10 @@ def test_what_cannot_be_pushed_is_told_and_the_rest_goes(project: Project, run, 
     (tmp_path / "broken.json").write_text("[")
     lines = [{"id": "surrogate", "text": "قال \ud800"}, {"id": "nul", "text": "قال\0"}, {"id": "fine", "text": "قال"}]
     (tmp_path / "odd.jsonl").write_text("\n".join(map(json.dumps, lines)))
-    files = [tmp_path / name for name in ("good.json", "bad.json", "broken.json", "odd.jsonl")]
+    (tmp_path / "empty.txt").write_bytes(b"")
+    (tmp_path / "blank.txt").write_text("\ufeff \n\u00a0\t\n", encoding="utf-8")
+    names = ("good.json", "bad.json", "broken.json", "odd.jsonl", "empty.txt", "blank.txt")
+    files = [tmp_path / name for name in names]
     done = run("push", *files, "--project", project.title)
     assert done.exit_code == 1
     for reason in (
@@ -91,9 +97,11 @@ def test_what_cannot_be_pushed_is_told_and_the_rest_goes(project: Project, run, 
         "not UTF-8 JSON",
         "surrogate: its text holds a lone surrogate",
         "nul: its text holds",
+        "empty: its text is empty, so there is nothing to mark in it",
+        "blank: its text is empty",
     ):
         assert reason in done.output
-    assert "not pushed: 4" in done.output
+    assert "not pushed: 6" in done.output
     assert {task["data"]["id"] for task in project.export()} == {"a document", "fine"}
 
 
@@ -115,6 +123,27 @@ def test_what_the_server_has_otherwise_is_left_as_it_is(project: Project, push_t
     assert "a document, سلمى" in done.kept[0]
     counts = sorted(len(one["result"]) for one in project.export()[0]["annotations"])
     assert counts == [0, 5, 5]
+
+
+def test_an_annotation_that_another_changed_is_told(project: Project, push_to, run, tmp_path: Path, marked: Document):
+    """Whatever is pushed is made by the account that pushes, in the annotators' names: that is no change."""
+    push_to(project, Document("d", TEXT))
+    push_to(project, Document("d", TEXT, marked.annotations))
+    pull_it = ("pull", tmp_path, "--project", project.title)
+    assert "saved last by" not in run(*pull_it).output
+
+    (task,) = project.export()
+    changed = task["annotations"][0]
+    time.sleep(1.1)
+    project.connection.client.annotations.update(changed["id"], result=[])
+    done = run(*pull_it)
+    assert done.exit_code == 0, done.output
+    name = Annotators(project.connection).name_of(changed["completed_by"])
+    link = project.link(task["id"])
+    assert done.output.count("saved last by") == 1
+    assert f"{link}: {name}'s annotation was saved last by annotator; it stays {name}'s" in done.stdout
+    (document,) = read_documents(tmp_path / "d.json")
+    assert {one.annotator: len(one.spans) for one in document.annotations} == {"pass b/%2": 3, "سلمى": 3} | {name: 0}
 
 
 def test_texts_alone_are_pushed_if_asked(project: Project, push_to, marked: Document):

@@ -1,6 +1,7 @@
 """Adjudication against a real server: two annotators, one page, one ground truth that comes home."""
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -65,12 +66,17 @@ def test_a_decision_comes_home_as_ground_truth(page: TestClient, project: Projec
     assert " · حُسم" in page.get("/").text
 
 
-def test_a_second_decision_takes_the_place_of_the_first(page: TestClient, project: Project, document: Document):
+def test_a_second_decision_takes_the_place_of_the_first(
+    page: TestClient, project: Project, document: Document, run, tmp_path: Path
+):
     for choice in (0, 2):
+        time.sleep(1.1)
         assert _decide(page, document, choice).is_success
     task = next(task for task in project.export() if task["data"]["id"] == "d")
     (truth,) = [one for one in task["annotations"] if one["ground_truth"]]
     assert len(truth["result"]) == 3
+    # To decide again is not to change another's annotation.
+    assert "saved last by" not in run("pull", tmp_path, "--project", project.title).output
 
 
 @pytest.mark.parametrize(

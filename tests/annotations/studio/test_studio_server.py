@@ -35,6 +35,7 @@ def test_studio_goes_up_and_down_and_keeps_what_it_has(
     monkeypatch.chdir(studio_environment.parent)
     up = run_with(own_studio, "up", "--environment", studio_environment.name, "--port", free_port())
     assert up.exit_code == 0, up.output
+    assert "the first start" not in up.output
     assert "kept: 0 tasks, 0 annotated" in run_with(own_studio, "status").stdout
 
 
@@ -87,13 +88,49 @@ def test_another_port_of_a_server_that_is_up_is_refused(studio: Home, free_port,
     assert "`aqwal studio down` ends it first" in done.output
 
 
+def test_a_start_that_takes_long_goes_on_and_is_waited_for(
+    own_studio: Home, run_with, studio_environment: Path, free_port, monkeypatch: pytest.MonkeyPatch
+):
+    server.down(own_studio)
+    up = ("up", "--environment", studio_environment, "--port", free_port())
+    with monkeypatch.context() as patched:
+        patched.setattr(server, "_UP_WITHIN", 0.2)
+        early = run_with(own_studio, *up)
+    starting = own_studio.running()
+    assert early.exit_code == 1
+    assert "is still starting after 0.2 s; give the command again to wait on" in early.output
+    told = run_with(own_studio, "status")
+    assert told.exit_code == 1
+    assert "`aqwal studio up` starts it, or waits while it starts" in told.output
+
+    again = run_with(own_studio, *up)
+    assert again.exit_code == 0, again.output
+    assert "is starting already; waiting for it" in again.stdout
+    assert own_studio.running() == starting
+    assert run_with(own_studio, "status").exit_code == 0
+
+
+def _environment_of(program: str, folder: Path) -> Path:
+    """An environment whose Label Studio is a shell script."""
+    script = folder / "environment" / "bin" / "label-studio"
+    script.parent.mkdir(parents=True)
+    script.write_text(f"#!/bin/sh\n{program}\n")
+    script.chmod(0o755)
+    return folder / "environment"
+
+
+def test_only_the_first_start_is_said_to_take_long(tmp_path: Path, free_port):
+    environment, home, told = _environment_of("touch data/label_studio.sqlite3", tmp_path), Home(tmp_path / "home"), []
+    for _ in range(2):
+        with pytest.raises(StudioError, match="ended while it started"):
+            server.up(home, environment, free_port(), told.append)
+    assert ["the first start takes a minute or two" in line for line in told] == [True, False]
+
+
 def test_a_server_that_ends_while_it_starts_is_told_with_its_log(tmp_path: Path, free_port):
-    program = tmp_path / "environment" / "bin" / "label-studio"
-    program.parent.mkdir(parents=True)
-    program.write_text("#!/bin/sh\necho the disk is full\nexit 3\n")
-    program.chmod(0o755)
+    environment = _environment_of("echo the disk is full\nexit 3", tmp_path)
     with pytest.raises(StudioError, match=r"ended while it started.*\n.*the disk is full"):
-        server.up(Home(tmp_path / "home"), program.parents[1], free_port(), print)
+        server.up(Home(tmp_path / "home"), environment, free_port(), print)
     assert Home(tmp_path / "home").running() is None
 
 
