@@ -15,7 +15,7 @@ from aqwal.annotations.scheme import check_document
 from aqwal.annotations.stored import to_task
 from aqwal.annotations.studio.annotators import Annotators
 from aqwal.annotations.studio.connection import Project
-from aqwal.annotations.studio.exchange import ServerTask, annotation_to_server, read_task
+from aqwal.annotations.studio.exchange import ServerTask, annotation_to_server, read_task, user_of
 from aqwal.annotations.studio.home import LOOPBACK, StudioError
 
 
@@ -77,13 +77,17 @@ class Review:
         return [(task, document) for task, document in read if document is not None and len(document.passes) > 1]
 
     def _send(self, task: ServerTask, stored: dict[str, Any]) -> None:
-        fields = annotation_to_server(stored, self._annotators.accounts_for([self._adjudicator]))
-        before = [one["id"] for one in task.annotations if one.get("ground_truth")]
+        accounts = self._annotators.accounts_for([self._adjudicator])
+        before = [one for one in task.annotations if one.get("ground_truth")]
         connection = self._project.connection
         # Not an update of the earlier one: to the server that would be one account's change to another's annotation.
-        connection.write(lambda client: client.annotations.create(task.id, **fields))
-        for one in before:
-            connection.write(lambda client, old=one: client.annotations.delete(old))  # type: ignore[misc]
+        connection.write(lambda client: client.annotations.create(task.id, **annotation_to_server(stored, accounts)))
+        for raw in before:
+            if user_of(raw) == accounts[self._adjudicator]:
+                connection.write(lambda client, old=raw["id"]: client.annotations.delete(old))  # type: ignore[misc]
+            else:
+                # An annotator's own, starred by hand: it stays as a pass.
+                connection.write(lambda client, old=raw["id"]: client.annotations.update(old, ground_truth=False))  # type: ignore[misc]
 
 
 def create_app(review: Review) -> FastAPI:

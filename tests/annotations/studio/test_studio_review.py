@@ -79,6 +79,20 @@ def test_a_second_decision_takes_the_place_of_the_first(
     assert "saved last by" not in run("pull", tmp_path, "--project", project.title).output
 
 
+def test_an_annotation_starred_by_hand_stays_as_a_pass(
+    page: TestClient, project: Project, document: Document, run, tmp_path: Path
+):
+    task = next(task for task in project.export() if task["data"]["id"] == "d")
+    chadi = next(one for one in task["annotations"] if len(one["result"]) == 3)
+    project.connection.write(lambda client: client.annotations.update(chadi["id"], ground_truth=True))
+    shown = Document(document.id, document.text, document.annotations[:2])
+    assert _decide(page, shown, 0).is_success
+    assert run("pull", tmp_path, "--project", project.title).exit_code == 0
+    (pulled,) = read_documents(tmp_path / "d.json")
+    assert [one.annotator for one in pulled.annotations] == ["amal", "badr", "chadi", "adjudicated"]
+    assert [one.ground_truth for one in pulled.annotations] == [False, False, False, True]
+
+
 @pytest.mark.parametrize(
     ("choices", "changes", "status", "reason"),
     [
