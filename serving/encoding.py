@@ -72,6 +72,11 @@ class WordEncoder:
         self._overlap = overlap
         self._known: dict[str, list[int]] = {}
 
+    @property
+    def described(self) -> dict[str, object]:
+        """All that decides its windows, as JSON has it."""
+        return {"tokenizer": self._tokenizer.to_str(), "room": self._room, "overlap": self._overlap}
+
     def encode(self, page: Page) -> list[EncodedWindow]:
         """Cut a document into encoded windows; none for a text without words."""
         ids = self._encode_words([page.text[word.start : word.end] for word in page.words])

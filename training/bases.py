@@ -17,6 +17,7 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from aqwal.serving.tags import TagSet
+from aqwal.training.attention import attend_unasked
 from aqwal.training.offline_encoder import build_offline_encoder
 
 OFFLINE = "offline"
@@ -88,6 +89,7 @@ def load_model(
         model: PreTrainedModel = AutoModelForTokenClassification.from_pretrained(base, config=config)
     except (OSError, ValueError) as error:
         raise _unavailable(base, error) from error
+    attend_unasked(model)
     _log.info("base %s: %.1f M parameters", base, model.num_parameters() / 1e6)
     return model
 

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from aqwal.annotations.page import Page
 from aqwal.annotations.records import AQWAL, PLAIN, Document, Span
@@ -24,15 +25,15 @@ from aqwal.serving.decoding import Transitions
 from aqwal.serving.links import link_quotes
 from aqwal.serving.tags import TagSet
 from aqwal.training.chains import LayeredChains
-from aqwal.training.data import gold_tags
+from aqwal.training.data import IGNORED, gold_tags, mark_pieces
 from aqwal.training.metrics import Answered, gold_of
 from aqwal.training.model import make_decoder
 from aqwal.training.tag_scores import TagScores
 
 TEMPERATURES: tuple[float, ...] = tuple(np.geomspace(0.5, 5.0, 36).round(2).tolist())
 THRESHOLDS: tuple[float, ...] = tuple(np.arange(0.05, 0.61, 0.025).round(3).tolist())
-# Blocks of like length side by side, so that few steps are spent on padding.
-_BLOCKS_AT_ONCE = 64
+# Documents of like length side by side, so that little is spent on padding.
+_DOCUMENTS_AT_ONCE = 8
 
 Scored = tuple[Sequence[Answered], TagScores]
 
@@ -71,24 +72,19 @@ def fit_temperatures(scored: Sequence[Scored], layers: Layers) -> dict[str, floa
 
 @dataclass(frozen=True)
 class _Stretch:
-    """The documents of one model put one after another; tensors as `LayeredChains` takes them."""
+    """The documents of one model, as batches of scores, tags and pieces that `LayeredChains` takes."""
 
-    scores: Tensor
-    tags: Tensor
-    pieces: tuple[Tensor, ...]
+    batches: tuple[tuple[Tensor, Tensor, Tensor], ...]
     transitions: Transitions
     layers: Layers
 
     @classmethod
     def of(cls, documents: Sequence[Document], scores: TagScores, layers: Layers) -> "_Stretch":
-        pages = [Page(document.text) for document in documents]
-        tags = [
-            gold_tags(document, page, layers.labels, layers.tag_set)
-            for document, page in zip(documents, pages, strict=True)
-        ]
-        emissions = np.concatenate([scores.of(document) for document in documents])
-        pieces = _pieces(pages, layers.scheme)
-        return cls(torch.from_numpy(emissions)[None], torch.cat(tags)[None], pieces, scores.transitions, layers)
+        rows = [_row(document, scores, layers) for document in documents]
+        rows = sorted((row for row in rows if len(row[0])), key=lambda row: len(row[0]))
+        starts = range(0, len(rows), _DOCUMENTS_AT_ONCE)
+        batches = tuple(_pad(rows[start : start + _DOCUMENTS_AT_ONCE]) for start in starts)
+        return cls(batches, scores.transitions, layers)
 
     def losses(self, temperature: float) -> NDArray[np.float64]:
         """Return the negative log likelihood of the gold tags of each layer, [layers]."""
@@ -96,20 +92,25 @@ class _Stretch:
         scaled = {name: getattr(self.transitions, name) / temperature for name in ("start", "step", "end")}
         chains.load_state_dict({name: torch.from_numpy(part) for name, part in scaled.items()})
         with torch.no_grad():
-            parts = [chains.losses(self.scores / temperature, self.tags, pieces).sum(dim=0) for pieces in self.pieces]
+            parts = [chains.losses(scores / temperature, *gold).sum(dim=0) for scores, *gold in self.batches]
         return np.asarray(torch.stack(parts).sum(dim=0).numpy())
 
 
-def _pieces(pages: Sequence[Page], scheme: str) -> tuple[Tensor, ...]:
-    """Return the blocks of all pages as pieces of one window, some at once, by length."""
-    blocks: list[tuple[int, int]] = []
-    offset = 0
-    for page in pages:
-        blocks += [(offset + first, offset + stop) for first, stop in blocks_by(scheme, page) if stop > first]
-        offset += len(page.words)
-    blocks.sort(key=lambda block: block[1] - block[0])
-    pieces = torch.tensor([(0, first, stop, 1, 1) for first, stop in blocks])
-    return tuple(pieces[first : first + _BLOCKS_AT_ONCE] for first in range(0, len(blocks), _BLOCKS_AT_ONCE))
+def _row(document: Document, scores: TagScores, layers: Layers) -> tuple[Tensor, Tensor, Tensor]:
+    """Return a document's scores, gold tags and marks of its blocks, each [words, …]."""
+    page = Page(document.text)
+    tags = gold_tags(document, page, layers.labels, layers.tag_set)
+    blocks = ((first, stop, 1, 1) for first, stop in blocks_by(layers.scheme, page) if stop > first)
+    return torch.from_numpy(scores.of(document)), tags, mark_pieces(blocks, len(page.words))
+
+
+def _pad(rows: Sequence[tuple[Tensor, Tensor, Tensor]]) -> tuple[Tensor, Tensor, Tensor]:
+    scores, tags, pieces = map(list, zip(*rows, strict=True))
+    return (
+        pad_sequence(scores, batch_first=True),
+        pad_sequence(tags, batch_first=True, padding_value=IGNORED),
+        pad_sequence(pieces, batch_first=True),
+    )
 
 
 def fit_thresholds(scored: Sequence[Scored], layers: Layers, temperatures: Mapping[str, float]) -> dict[str, float]:

@@ -5,7 +5,6 @@ far the run is) and `files.json` (the sha256 of every other file). One that does
 """
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,13 +17,13 @@ from accelerate.utils import broadcast_object_list, gather_object
 from safetensors import SafetensorError
 
 from aqwal.annotations.atomic import write_text
-from aqwal.serving.model_folder import file_sha256
 from aqwal.training.run_folder import as_json, differing
+from aqwal.training.sealed import is_whole, put, seal, unfinished_of
 
 Resume = Literal["never", "auto"]
 KEPT = 2
 FINISHED_FILE = "finished.json"
-_PROGRESS_FILE, _HASHES_FILE = "progress.json", "files.json"
+_PROGRESS_FILE = "progress.json"
 # torch and safetensors wrap what the disk says into errors of their own.
 _WRITE_ERRORS = (OSError, RuntimeError, SafetensorError)
 _log = get_logger(__name__)
@@ -94,7 +93,7 @@ class Checkpoints:
                 self._accelerator.save_state(str(unfinished))
             if self._accelerator.is_main_process:
                 write_text(unfinished / _PROGRESS_FILE, as_json({"origin": self._origin, **progress}))
-                write_text(unfinished / _HASHES_FILE, as_json(_hash_files(unfinished)))
+                seal(unfinished)
         if self._accelerator.is_main_process:
             self._remove_all_but(target)
         return target
@@ -141,30 +140,6 @@ class Checkpoints:
             shutil.rmtree(folder)
 
 
-def is_whole(checkpoint: Path) -> bool:
-    """Say whether every file of a checkpoint is as it was written; a warning names what is not."""
-    try:
-        expected = json.loads((checkpoint / _HASHES_FILE).read_text(encoding="utf-8"))
-        unlike = differing(expected, _hash_files(checkpoint))
-    except (OSError, ValueError) as error:
-        _log.warning("%s is broken and passed over: %s", checkpoint, error)
-        return False
-    if unlike:
-        _log.warning("%s is broken and passed over: %s not as written", checkpoint, ", ".join(unlike))
-    return not unlike
-
-
-def _hash_files(folder: Path) -> dict[str, str]:
-    """Return the sha256 of each file as it is read back from the disk, where it is made to stay."""
-    hashes = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name != _HASHES_FILE:
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-            hashes[str(path.relative_to(folder))] = file_sha256(path)
-    return hashes
-
-
 @contextmanager
 def written_whole(target: Path, accelerator: Accelerator) -> Iterator[Path]:
     """Give a folder to write into that takes the target's name, and its place, once all processes are done.
@@ -172,7 +147,7 @@ def written_whole(target: Path, accelerator: Accelerator) -> Iterator[Path]:
     Raises:
         CheckpointError: On every process, if one cannot write; what was at the target stays.
     """
-    unfinished = target.with_name(f".{target.name}.unfinished")
+    unfinished = unfinished_of(target)
     try:
         with _together(accelerator, target):
             if accelerator.is_main_process:
@@ -182,20 +157,11 @@ def written_whole(target: Path, accelerator: Accelerator) -> Iterator[Path]:
             yield unfinished
         with _together(accelerator, target):
             if accelerator.is_main_process:
-                _put(unfinished, target)
+                put(unfinished, target)
     except CheckpointError:
         if accelerator.is_main_process:
             shutil.rmtree(unfinished, ignore_errors=True)
         raise
-
-
-def _put(unfinished: Path, target: Path) -> None:
-    before = target.with_name(f".{target.name}.before")
-    if target.exists():
-        shutil.rmtree(before, ignore_errors=True)
-        target.rename(before)
-    unfinished.rename(target)
-    shutil.rmtree(before, ignore_errors=True)
 
 
 @contextmanager

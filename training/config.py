@@ -23,7 +23,7 @@ DEFAULT_CONFIG = PROJECT_ROOT / "configs" / "arabert.yaml"
 # About half the exact F1 that models of this kind reach; see `aqwal.serving.candidates`.
 _USUAL_THRESHOLD = 0.25
 # Fields of a run that decide nothing about its result.
-BOOKKEEPING_FIELDS = ("save_every", "log_every", "resume")
+BOOKKEEPING_FIELDS = ("window_cache", "save_every", "log_every", "resume")
 Rate = Annotated[float, Field(gt=0, le=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -58,6 +58,11 @@ class TrainConfig(BaseModel):
     overlap: int = Field(128, ge=0, description="What neighbouring windows share, in sub-tokens, about.")
     epochs: Count = Field(description="Passes over the training windows.")
     batch_size: Count = Field(description="Windows in one optimizer step, over all processes.")
+    tokens_per_step: Count | None = Field(
+        None,
+        description="Sub-tokens in one optimizer step at most, padding included, over all processes: a step of long "
+        "windows then has fewer than batch_size. No limit if null.",
+    )
     gradient_accumulation_steps: Count = Field(
         1, description="Forward passes that a process cuts its part of a step into: less memory, the same result."
     )
@@ -85,6 +90,9 @@ class TrainConfig(BaseModel):
     )
     max_gradient_norm: float = Field(1.0, gt=0, description="Norm to which gradients are clipped.")
     mixed_precision: Literal["no", "bf16", "fp16"] = Field("no", description="Number format of the forward pass.")
+    compile: bool = Field(
+        False, description="Compile the model with torch.compile: minutes at the start, faster steps; a C++ compiler."
+    )
     keep: Literal["last", "best"] = Field(
         "last",
         description="Weights to keep: of the last epoch, or of the best development epoch (40 documents or more).",
@@ -94,6 +102,9 @@ class TrainConfig(BaseModel):
     )
     thresholds: dict[str, Share] = Field(
         {}, description="Probability from which a span of a label is worth answering; .25 if not named."
+    )
+    window_cache: str | None = Field(
+        None, description="Folder in which encoded windows are kept for the next run with the same data; none if null."
     )
     save_every: Count = Field(500, description="Optimizer steps between two checkpoints that a run can go on from.")
     log_every: Count = Field(10, description="Optimizer steps between two looks at the loss.")
@@ -122,6 +133,15 @@ class TrainConfig(BaseModel):
     def _windows_get_ahead(self) -> "TrainConfig":
         if 2 * self.overlap >= self.max_length - 2:
             raise ValueError(f"overlap {self.overlap} must be less than half of max_length {self.max_length}")
+        return self
+
+    @model_validator(mode="after")
+    def _a_step_holds_a_window(self) -> "TrainConfig":
+        if self.tokens_per_step is not None and self.tokens_per_step < self.max_length:
+            raise ValueError(
+                f"tokens_per_step {self.tokens_per_step} is less than max_length {self.max_length}; a step must hold "
+                "one window at least"
+            )
         return self
 
     @model_validator(mode="after")

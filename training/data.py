@@ -1,6 +1,7 @@
 """From annotated documents to the windows that training batches are made of."""
 
 import glob
+import hashlib
 import json
 import logging
 from collections import Counter
@@ -11,6 +12,7 @@ from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from datasets import Dataset
 from torch.nn.utils.rnn import pad_sequence
@@ -118,6 +120,12 @@ def _matching(name: str, known: Iterable[str]) -> list[str]:
     return [one for one in known if fnmatchcase(one, name)] or [name] if "*" in name else [name]
 
 
+def hash_documents(documents: Iterable[Document]) -> str:
+    """Return the sha256 of what documents teach: ids, texts, gold."""
+    content = repr([(document.id, document.sha256, document.gold) for document in documents])
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
 def encode_documents(
     documents: Sequence[Document], encoder: WordEncoder, labels: tuple[str, ...], tag_set: TagSet
 ) -> Dataset:
@@ -127,7 +135,6 @@ def encode_documents(
     `tags` [own words, labels] their gold tags. `pieces` are the stretches of own words that lie in
     one block, as (first, stop, begins a block, ends a block), counted from the first own word.
     """
-    _tell_of_labels(documents, labels)
     rows: list[dict[str, Any]] = []
     for document in documents:
         page = Page(document.text)
@@ -137,7 +144,7 @@ def encode_documents(
     return Dataset.from_list(rows)
 
 
-def _tell_of_labels(documents: Iterable[Document], labels: Sequence[str]) -> None:
+def tell_of_labels(documents: Iterable[Document], labels: Sequence[str]) -> None:
     """Warn of labels that no span has, and of spans whose label is none of the layers'."""
     found = Counter(span.label for one in documents if one.gold for span in one.gold.spans)
     for label, count in found.items():
@@ -187,16 +194,31 @@ def collate(rows: list[dict[str, Any]], pad_id: int) -> dict[str, torch.Tensor]:
     """Pad windows to a batch.
 
     Returns:
-        `input_ids` and `attention_mask` [windows, tokens]; `heads` [windows, words]; `tags`
-        [windows, words, labels] with `IGNORED` in the padding; `pieces` [pieces, 5] whose first
-        column is the number of the window.
+        `input_ids` [windows, tokens]; `attention_mask` of the same shape, if there is padding to be told of; `heads`
+        [windows, words]; `tags` [windows, words, labels] with `IGNORED` in the padding; `pieces` [windows, words, 3] as
+        `mark_pieces` gives them.
     """
     ids = [torch.tensor(row["input_ids"]) for row in rows]
-    pieces = [(number, *piece) for number, row in enumerate(rows) for piece in row["pieces"]]
-    return {
+    marks = [mark_pieces(row["pieces"], len(row["heads"])) for row in rows]
+    batch = {
         "input_ids": pad_sequence(ids, batch_first=True, padding_value=pad_id),
-        "attention_mask": pad_sequence([torch.ones_like(one) for one in ids], batch_first=True),
         "heads": pad_sequence([torch.tensor(row["heads"]) for row in rows], batch_first=True),
         "tags": pad_sequence([torch.tensor(row["tags"]) for row in rows], batch_first=True, padding_value=IGNORED),
-        "pieces": torch.tensor(pieces),
+        "pieces": pad_sequence(marks, batch_first=True),
     }
+    if len({len(one) for one in ids}) > 1:
+        batch["attention_mask"] = pad_sequence([torch.ones_like(one) for one in ids], batch_first=True)
+    return batch
+
+
+def mark_pieces(pieces: Iterable[Sequence[int]], words: int) -> torch.Tensor:
+    """Return of each word whether it begins a piece, whether it begins a block and whether it ends one, [words, 3].
+
+    Args:
+        pieces: (first, stop, begins a block, ends a block) of each stretch, which together are all words.
+        words: How many there are.
+    """
+    first, stop, begins, ends = np.array([*pieces], dtype=np.int64).reshape(-1, 4).T
+    marks = np.zeros((words, 3), dtype=np.int64)
+    marks[first, 0], marks[first, 1], marks[stop - 1, 2] = 1, begins, ends
+    return torch.from_numpy(marks)

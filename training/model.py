@@ -1,6 +1,6 @@
 """The model: a stock token classifier read as layers of tags, with learned transitions beside it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,13 +54,26 @@ class SpanTagger(nn.Module):
         self.calibration, self.scheme = calibration, scheme
         self.hidden_share, self.hidden_id = hidden_share, hidden_id
         self.chains = LayeredChains(len(labels), tag_set) if learn_transitions else None
+        self._classify: Callable[[Tensor, Tensor | None], Tensor] = self._logits
+
+    def compile_training(self) -> None:
+        """Let torch compile what `forward` does with the classifier, for windows of any number and length.
+
+        Weights keep their names. Answers are computed as before, since each length of a text would cost another
+        compilation.
+        """
+        self._classify = torch.compile(self._logits, dynamic=True)
+
+    def _logits(self, ids: Tensor, attention_mask: Tensor | None) -> Tensor:
+        logits: Tensor = self.classifier(input_ids=ids, attention_mask=attention_mask).logits
+        return logits
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
         """Return the loss summed over the batch's own words; see `collate` for the batch."""
         ids = self._with_hidden(batch["input_ids"]) if self.training and self.hidden_share else batch["input_ids"]
-        logits = self.classifier(input_ids=ids, attention_mask=batch["attention_mask"]).logits.float()
+        logits = self._classify(ids, batch.get("attention_mask")).float()
         heads = batch["heads"][..., None].expand(-1, -1, logits.shape[-1])
-        scores = logits.gather(1, heads).unflatten(-1, (len(self.labels), len(self.tag_set.tags)))
+        scores = logits.gather(1, heads).view(*batch["heads"].shape, len(self.labels), len(self.tag_set.tags))
         if self.chains is None:
             return cross_entropy(scores, batch["tags"])
         loss: Tensor = self.chains(scores, batch["tags"], batch["pieces"])

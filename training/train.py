@@ -14,6 +14,7 @@ from typing import Any
 from accelerate import Accelerator
 from accelerate.logging import get_logger
 from accelerate.utils import GradientAccumulationPlugin, gather_object, set_seed
+from datasets import Dataset
 from tokenizers import Tokenizer
 
 from aqwal.annotations.atomic import write_text
@@ -24,17 +25,26 @@ from aqwal.serving.tags import TagSet
 from aqwal.training.bases import BaseEncoderError, load_model, load_tokenizer, resolve_base
 from aqwal.training.checkpoints import CheckpointError, Checkpoints, written_whole
 from aqwal.training.config import BOOKKEEPING_FIELDS, DEFAULT_CONFIG, PROJECT_ROOT, TrainConfig, parse_config
-from aqwal.training.data import PARTS, AnnotatedFiles, encode_documents, load_documents, split_documents
+from aqwal.training.data import (
+    PARTS,
+    AnnotatedFiles,
+    encode_documents,
+    load_documents,
+    split_documents,
+    tell_of_labels,
+)
 from aqwal.training.logs import start_logging
-from aqwal.training.loop.fine_tuning import DivergedError, FineTuning
+from aqwal.training.loop.figures import DivergedError
+from aqwal.training.loop.fine_tuning import FineTuning
 from aqwal.training.loop.progress import Progress
-from aqwal.training.loop.stopping import StopSignals
+from aqwal.training.loop.stopping import StopSignals, leave
 from aqwal.training.metrics import score
 from aqwal.training.model import SpanTagger, answer_documents
 from aqwal.training.offline_encoder import OfflineEncoderError
 from aqwal.training.run_folder import METRICS_FILE, as_json, describe_run
+from aqwal.training.window_cache import cached_windows
 
-CHECKPOINT, CHECKPOINTS = "checkpoint", "checkpoints"
+CHECKPOINT, CHECKPOINTS, CURVES = "checkpoint", "checkpoints", "tensorboard"
 # What a training raises for reasons that a person can mend.
 TRAINING_ERRORS = (
     AnnotationError,
@@ -52,6 +62,7 @@ _FREE_FIELDS = {
     "splits",
     "output_dir",
     "gradient_accumulation_steps",
+    "compile",
     *BOOKKEEPING_FIELDS,
 }
 # Below this many training documents a development set is too small to choose an epoch by.
@@ -99,7 +110,7 @@ def train(config: TrainConfig) -> dict[str, Any]:
     tokenizer = load_tokenizer(base)
     encoder = WordEncoder(tokenizer, config.max_length, config.overlap)
     tagger = _make_tagger(config, base, encoder.unknown)
-    windows = encode_documents(parts["train"], encoder, config.labels, tagger.tag_set)
+    windows = _windows(config, parts["train"], encoder, tagger.tag_set)
     tuning = FineTuning(config, accelerator, tagger, windows)
     # Each process draws its own dropout; the weights, made before, are the same.
     set_seed(config.seed, device_specific=True)
@@ -108,7 +119,7 @@ def train(config: TrainConfig) -> dict[str, Any]:
     if accelerator.is_main_process:
         describe_run(run, config, data)
     # Curves of steps that were done and not saved are hidden.
-    accelerator.init_trackers("tensorboard", init_kwargs={"tensorboard": {"purge_step": progress.step + 1}})
+    accelerator.init_trackers(CURVES, init_kwargs={"tensorboard": {"purge_step": progress.step + 1}})
     numbers = len(parts["train"]), len(windows), tuning.total_steps, config.epochs, accelerator.num_processes
     _log.info("%d documents, %d windows, %d optimizer steps in %d epochs, processes: %d", *numbers)
 
@@ -143,10 +154,7 @@ def _train_epoch(
         tuning.read(progress)
         saved = checkpoints.save(progress.as_dict())
         if signal:
-            word = "stopped by %s after step %d: all is saved in %s; go on with --resume auto"
-            _log.warning(word, signal.name, step, saved)
-            accelerator.end_training()
-            sys.exit(128 + signal)
+            leave(accelerator, signal, step, saved)
 
 
 def _make_accelerator(config: TrainConfig) -> Accelerator:
@@ -196,6 +204,13 @@ def _make_tagger(config: TrainConfig, base: str, hidden_id: int) -> SpanTagger:
         hidden_id,
         config.scheme,
     )
+
+
+def _windows(config: TrainConfig, documents: list[Document], encoder: WordEncoder, tag_set: TagSet) -> Dataset:
+    tell_of_labels(documents, config.labels)
+    if config.window_cache is None:
+        return encode_documents(documents, encoder, config.labels, tag_set)
+    return cached_windows(documents, encoder, config.labels, tag_set, config.path(config.window_cache))
 
 
 def _save_weights(accelerator: Accelerator, tagger: SpanTagger, tokenizer: Tokenizer, folder: Path) -> None:

@@ -5,7 +5,6 @@ a trial that is trained is not trained again, and one whose tag scores are there
 Temperatures and thresholds may change between two looks at a trial; they decide no training.
 """
 
-import hashlib
 import json
 import logging
 import shutil
@@ -29,7 +28,7 @@ from aqwal.serving.model_folder import TOKENIZER_FILE
 from aqwal.serving.tags import TagSet
 from aqwal.training.answers import write_answers
 from aqwal.training.config import BOOKKEEPING_FIELDS, PROJECT_ROOT, TrainConfig
-from aqwal.training.data import AnnotatedFiles, load_documents, split_documents
+from aqwal.training.data import AnnotatedFiles, hash_documents, load_documents, split_documents
 from aqwal.training.metrics import Answered
 from aqwal.training.model import CONFIG_KEY, SpanTagger, make_decoder
 from aqwal.training.run_folder import CONFIG_FILE, DATA_FILE, METRICS_FILE, as_json, differing, write_config
@@ -185,7 +184,7 @@ def documents_of(config: TrainConfig) -> dict[str, list[Document]]:
 def _origin(config: TrainConfig) -> dict[str, Any]:
     """Return all that decides a training, as plain data."""
     parts = documents_of(config)
-    hashes = {f"{part} documents": _hash(parts[part]) for part in ("train", "development")}
+    hashes = {f"{part} documents": hash_documents(parts[part]) for part in ("train", "development")}
     return {**config.model_dump(mode="json", exclude=_FREE_FIELDS), **hashes}
 
 
@@ -193,11 +192,6 @@ def _origin(config: TrainConfig) -> dict[str, Any]:
 @lru_cache(maxsize=4)
 def _documents(patterns: tuple[str, ...], scheme: str, file_format: Format | None) -> tuple[Document, ...]:
     return tuple(load_documents(patterns, PROJECT_ROOT, scheme, file_format).documents)
-
-
-def _hash(documents: Sequence[Document]) -> str:
-    content = repr([(document.id, document.sha256, document.gold) for document in documents])
-    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def _compare(folder: Path, before: dict[str, Any], now: dict[str, Any]) -> None:

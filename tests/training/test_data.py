@@ -13,7 +13,15 @@ from aqwal.annotations.scheme import LABELS
 from aqwal.annotations.stored import write_documents
 from aqwal.serving.encoding import WordEncoder
 from aqwal.serving.tags import TagSet
-from aqwal.training.data import IGNORED, collate, encode_documents, gold_tags, load_documents, split_documents
+from aqwal.training.data import (
+    IGNORED,
+    collate,
+    encode_documents,
+    gold_tags,
+    load_documents,
+    mark_pieces,
+    split_documents,
+)
 
 TAGS = TagSet("bioes")
 
@@ -74,7 +82,20 @@ def test_a_batch_is_padded_with_what_is_never_counted(documents: list[Document],
     assert all((batch["input_ids"][number, width:] == 7).all() for number, width in enumerate(widths))
     counted = (batch["tags"][..., 0] != IGNORED).sum(dim=1).tolist()
     assert counted == [len(row["tags"]) for row in rows]
-    assert batch["pieces"][:, 0].tolist() == [n for n, row in enumerate(rows) for _ in row["pieces"]]
+    marks = batch["pieces"].sum(dim=(0, 1)).tolist()
+    assert marks == [
+        sum(part) for part in zip(*((1, *piece[2:]) for row in rows for piece in row["pieces"]), strict=True)
+    ]
+
+
+def test_marks_say_where_pieces_begin_and_blocks_begin_and_end():
+    marks = mark_pieces([(0, 2, 0, 1), (2, 3, 1, 1), (3, 5, 1, 0)], 5)
+    assert marks.T.tolist() == [[1, 0, 1, 1, 0], [0, 0, 1, 1, 0], [0, 1, 1, 0, 0]]
+
+
+def test_windows_of_one_length_need_no_mask(documents: list[Document], encoder: WordEncoder):
+    row = encode_documents(documents[:1], encoder, LABELS, TAGS)[0]
+    assert "attention_mask" not in collate([row, row], pad_id=7)
 
 
 def test_a_pattern_that_matches_nothing_is_an_error(tmp_path: Path):

@@ -24,7 +24,7 @@ from aqwal.training.bases import load_tokenizer
 from aqwal.training.calibration import Layers, calibrate
 from aqwal.training.commands import app
 from aqwal.training.config import TrainConfig
-from aqwal.training.data import encode_documents, load_documents, split_documents
+from aqwal.training.data import encode_documents, load_documents, split_documents, tell_of_labels
 from aqwal.training.metrics import score
 from aqwal.training.model import SpanTagger, answer_documents
 from aqwal.training.tag_scores import TagScores
@@ -148,7 +148,8 @@ def test_labels_that_are_not_learned_or_not_there_are_told(
     documents = load_documents([NER], root, PLAIN).documents
     encoder = WordEncoder(load_tokenizer(tiny_base), 160, 40)
     with caplog.at_level(logging.WARNING):
-        rows = encode_documents(documents, encoder, ("PER", "MISC"), TagSet("bio"))
+        tell_of_labels(documents, ("PER", "MISC"))
+    rows = encode_documents(documents, encoder, ("PER", "MISC"), TagSet("bio"))
     assert {len(word) for row in rows for word in row["tags"]} == {2}
     assert [record.getMessage() for record in caplog.records] == [
         "7 spans of label LOC are not learned; the labels are PER, MISC",

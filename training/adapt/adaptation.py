@@ -25,6 +25,7 @@ from aqwal.training.adapt.text_stream import Place, TextStream
 from aqwal.training.bases import load_masked_model, load_tokenizer
 from aqwal.training.checkpoints import written_whole
 from aqwal.training.data import IGNORED
+from aqwal.training.loop.figures import StepFigures
 from aqwal.training.loop.optimizer import make_schedule
 
 _FUSED_DEVICES = ("cuda", "cpu", "mps", "xpu")
@@ -63,6 +64,8 @@ class Adaptation:
         # Not prepared with them: accelerate would let the rate fall once for each process.
         self._schedule = make_schedule(self._optimizer, self._config.warmup, self._config.steps)
         self._accelerator.register_for_checkpointing(self._schedule)
+        self._figures = StepFigures(self._accelerator, "mean")
+        self._speed = _Speed(self._accelerator.num_processes)
 
     def _held_out_batches(self) -> list[MaskedBatch]:
         """Return this process's share of the held-out windows, masked alike at every step and in every run."""
@@ -73,24 +76,45 @@ class Adaptation:
         mine = first[self._stream.rank :: self._stream.processes]
         return list(replace(self._masker, seed=()).batches(mine, self._config.batch_size))
 
-    def reports(self, progress: Progress) -> Iterator[dict[str, Any]]:
-        """Train from where the progress is to the end; yield each report once it is in the progress."""
-        if not progress.step and self._held_out:
-            yield self._report(progress, self._held_out_scores())
-        steps = range(progress.step + 1, self._config.steps + 1)
+    def steps(self, progress: Progress) -> Iterator[int]:
+        """Train from where the progress is to the end; yield after each optimizer step, once it is in the progress.
+
+        Reports are added to the progress; before the first step there is one of the held-out text, and 0 is yielded.
+
+        Raises:
+            DivergedError: If the loss is no number any more.
+        """
+        if not progress.history and not progress.step and self._held_out:
+            self._report(progress, self._held_out_scores())
+            yield 0
         batches = self._batches(progress.place)
-        meter = _Meter(self._accelerator)
+        self._speed = _Speed(self._accelerator.num_processes)
+        steps = range(progress.step + 1, self._config.steps + 1)
         bar = tqdm(initial=progress.step, total=self._config.steps, disable=not self._accelerator.is_local_main_process)
         for step in steps:
-            progress.place = self._train_step(islice(batches, self._config.gradient_accumulation_steps), meter)
+            progress.place = self._train_step(islice(batches, self._config.gradient_accumulation_steps))
             progress.step = step
             bar.update()
-            whole = self._config.is_checkpoint(step)
-            if whole or step % self._config.log_every == 0:
-                figures = {"rate": float(self._schedule.get_last_lr()[0]), **meter.read()}
-                yield self._report(progress, {**figures, **(self._held_out_scores() if whole else {})})
-                meter = _Meter(self._accelerator)
+            self._report_if_due(progress)
+            yield step
         bar.close()
+
+    def _report_if_due(self, progress: Progress) -> None:
+        whole = self._config.is_checkpoint(progress.step)
+        if not whole and progress.step % self._config.log_every:
+            return
+        self.read(progress)
+        figures = {"rate": float(self._schedule.get_last_lr()[0]), **progress.end_stretch(), **self._speed.read()}
+        self._report(progress, {**figures, **(self._held_out_scores() if whole else {})})
+        self._speed = _Speed(self._accelerator.num_processes)
+
+    def read(self, progress: Progress) -> None:
+        """Fetch the losses of the steps since the last time, over all processes, into the progress.
+
+        Raises:
+            DivergedError: If one is no number.
+        """
+        progress.losses += [loss for loss, _ in self._figures.fetch(progress.step)]
 
     def _batches(self, start: Place) -> Iterator[MaskedBatch]:
         data = MaskedBatches(self._stream, self._packer, self._masker, self._config.batch_size, start)
@@ -107,19 +131,22 @@ class Adaptation:
         )
         return iter(loader)
 
-    def _train_step(self, batches: Iterable[MaskedBatch], meter: "_Meter") -> Place:
+    def _train_step(self, batches: Iterable[MaskedBatch]) -> Place:
         """Do one optimizer step; return where the text goes on."""
         self._model.train()
+        losses = []
         for batch in batches:
             with self._accelerator.accumulate(self._model):
                 loss = self._model(self._on_device(batch))
                 self._accelerator.backward(loss)
                 if self._accelerator.sync_gradients:
-                    self._accelerator.clip_grad_norm_(self._model.parameters(), self._config.max_gradient_norm)
+                    norm = self._accelerator.clip_grad_norm_(self._model.parameters(), self._config.max_gradient_norm)
                 self._optimizer.step()
                 self._optimizer.zero_grad()
-            meter.add(loss.detach(), int(batch.tensors["attention_mask"].sum()))
+            losses.append(loss.detach())
+            self._speed.tokens += int(batch.tensors["attention_mask"].sum())
             place = batch.next
+        self._figures.add(torch.stack(losses).mean(), norm)
         self._schedule.step()
         return place
 
@@ -140,11 +167,11 @@ class Adaptation:
         total, hidden = self._accelerator.reduce(sums).tolist()
         return {"held_out_loss": total / hidden, "pseudo_perplexity": math.exp(total / hidden)}
 
-    def _report(self, progress: Progress, figures: dict[str, float]) -> dict[str, Any]:
+    def _report(self, progress: Progress, figures: dict[str, float]) -> None:
         report = {"step": progress.step, **figures}
         progress.history.append(report)
+        self._accelerator.log(figures, step=progress.step)
         _log.info("%s", ", ".join(f"{name} {value:.5g}" for name, value in report.items()))
-        return report
 
     def save_base(self, folder: Path) -> None:
         """Save encoder and head as a folder that `base:` takes; every process must call."""
@@ -155,26 +182,16 @@ class Adaptation:
         _log.info("the adapted base is in %s", folder)
 
 
-class _Meter:
-    """Mean loss and speed since it was made."""
+class _Speed:
+    """Sub-tokens a second of all processes since it was made."""
 
-    def __init__(self, accelerator: Accelerator) -> None:
-        self._accelerator = accelerator
-        self._begun = time.perf_counter()
-        self._loss = torch.zeros((), device=accelerator.device)
-        self._passes = self._tokens = 0
-
-    def add(self, loss: torch.Tensor, tokens: int) -> None:
-        # Left on the device: fetching the number at each step would make the CPU wait for the GPU.
-        self._loss += loss
-        self._passes += 1
-        self._tokens += tokens
+    def __init__(self, processes: int) -> None:
+        self._begun, self._processes = time.perf_counter(), processes
+        self.tokens = 0
 
     def read(self) -> dict[str, float]:
-        """Return the mean loss over all processes and their sub-tokens a second."""
-        loss = self._accelerator.reduce(self._loss / self._passes, "mean").item()
-        speed = self._tokens * self._accelerator.num_processes / (time.perf_counter() - self._begun)
-        return {"loss": loss, "tokens_per_second": round(speed, 1)}
+        speed = self.tokens * self._processes / (time.perf_counter() - self._begun)
+        return {"tokens_per_second": round(speed, 1)}
 
 
 def _check_sizes(model: PreTrainedModel, vocabulary: int, max_length: int) -> None:

@@ -26,6 +26,8 @@ from aqwal.training.checkpoints import CheckpointError, Checkpoints
 from aqwal.training.config import PROJECT_ROOT, parse_config
 from aqwal.training.data import find_files, shown_path
 from aqwal.training.logs import start_logging
+from aqwal.training.loop.figures import DivergedError
+from aqwal.training.loop.stopping import StopSignals, leave
 from aqwal.training.offline_encoder import OfflineEncoderError
 from aqwal.training.run_folder import METRICS_FILE, as_json, describe_run
 
@@ -43,7 +45,7 @@ def main(arguments: list[str] | None = None) -> None:
     config = parse_config(arguments, DEFAULT_CONFIG, AdaptConfig, "Adapt a base encoder to plain text.")
     try:
         adapt(config)
-    except (BaseEncoderError, CheckpointError, OfflineEncoderError, OSError, ValueError) as error:
+    except (BaseEncoderError, CheckpointError, DivergedError, OfflineEncoderError, OSError, ValueError) as error:
         sys.exit(f"adapt: {error}")
 
 
@@ -55,6 +57,8 @@ def adapt(config: AdaptConfig) -> list[dict[str, Any]]:
 
     Raises:
         CheckpointError: If a checkpoint cannot be written, or none is whole.
+        DivergedError: If the loss is no number any more.
+        SystemExit: With 128 and the signal's number, after SIGTERM or Ctrl-C and once all is saved.
         ValueError: If the text, the base or an earlier checkpoint does not fit the configuration.
     """
     run = PROJECT_ROOT / Path(config.output_dir).expanduser()
@@ -78,13 +82,18 @@ def adapt(config: AdaptConfig) -> list[dict[str, Any]]:
     progress = Progress() if described is None else Progress.from_dict(described, accelerator)
     if accelerator.is_main_process:
         describe_run(run, config, data)
-    accelerator.init_trackers("tensorboard")
-    for report in adaptation.reports(progress):
-        accelerator.log({name: value for name, value in report.items() if name != "step"}, step=report["step"])
-        if accelerator.is_main_process:
-            write_text(run / METRICS_FILE, as_json({"reports": progress.history}))
-        if config.is_checkpoint(report["step"]):
-            checkpoints.save(progress.as_dict())
+    # Curves of steps that were done and not saved are hidden.
+    accelerator.init_trackers("tensorboard", init_kwargs={"tensorboard": {"purge_step": progress.step + 1}})
+    with StopSignals() as stop:
+        for step in adaptation.steps(progress):
+            if accelerator.is_main_process and progress.is_reported:
+                write_text(run / METRICS_FILE, as_json({"reports": progress.history}))
+            signal = stop.agreed()
+            if signal or config.is_checkpoint(step):
+                adaptation.read(progress)
+                saved = checkpoints.save(progress.as_dict())
+            if signal:
+                leave(accelerator, signal, step, saved)
     adaptation.save_base(run / BASE)
     accelerator.end_training()
     return progress.history

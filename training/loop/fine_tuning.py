@@ -1,6 +1,5 @@
 """The model trained on the windows, step by step, the same whoever shares a step and however it is cut."""
 
-import math
 from collections.abc import Iterator
 from contextlib import nullcontext
 from copy import deepcopy
@@ -14,20 +13,19 @@ from accelerate.utils import send_to_device
 from datasets import Dataset
 from torch import Tensor
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
-from torch.distributed.tensor import DTensor
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
 from aqwal.training.config import TrainConfig
 from aqwal.training.data import collate
+from aqwal.training.loop.figures import StepFigures
 from aqwal.training.loop.optimizer import make_optimizer, make_schedule
 from aqwal.training.loop.order import Order, Pass, share
 from aqwal.training.loop.progress import Progress
 from aqwal.training.model import SpanTagger
 
-
-class DivergedError(Exception):
-    """A loss or gradient that is no number any more; the message says at which step and what to do."""
+# Curve of the gradient's norm before clipping, step by step.
+NORM = "step/gradient_norm"
 
 
 class FineTuning:
@@ -44,15 +42,19 @@ class FineTuning:
         self._config, self._accelerator, self._windows = config, accelerator, windows
         lengths = tuple(len(ids) for ids in windows["input_ids"])
         self._words = [len(heads) for heads in windows["heads"]]
-        self._order = Order(lengths, config.batch_size, config.seed)
+        self._order = Order(lengths, config.batch_size, config.seed, config.tokens_per_step)
         self._collate = partial(collate, pad_id=tagger.classifier.config.pad_token_id or 0)
         self.total_steps = config.epochs * self._order.steps_per_epoch
         self._blank = deepcopy(tagger) if accelerator.distributed_type == DistributedType.FSDP else None
+        if config.compile:
+            tagger.compile_training()
         self._model, self._optimizer = accelerator.prepare(tagger, make_optimizer(tagger, config))
         # Not prepared with them: accelerate would let the rates fall once for each process.
         self._schedule = make_schedule(self._optimizer, config.warmup, self.total_steps)
         accelerator.register_for_checkpointing(self._schedule)
-        self._unread: list[dict[str, Any]] = []
+        self._figures = StepFigures(accelerator, "sum")
+        # Words and rate of the steps whose figures are not fetched.
+        self._unread: list[tuple[int, float]] = []
 
     def steps(self, progress: Progress) -> Iterator[int]:
         """Train through the rest of the running epoch; yield after each optimizer step, once it is in the progress.
@@ -115,11 +117,8 @@ class FineTuning:
                 accelerator.backward(loss * accelerator.num_processes / words)
             total += loss.detach()
         norm = accelerator.clip_grad_norm_(self._model.parameters(), self._config.max_gradient_norm)
-        if isinstance(norm, DTensor):  # FSDP
-            norm = norm.full_tensor()
-        # Left on the device: fetching numbers at each step would make the CPU wait for the GPU.
-        rate = self._schedule.get_last_lr()[0]
-        self._unread.append({"loss": total, "norm": norm, "words": words, "rate": rate})
+        self._figures.add(total, norm)
+        self._unread.append((words, float(self._schedule.get_last_lr()[0])))
         self._optimizer.step()
         self._schedule.step()
         self._optimizer.zero_grad()
@@ -140,24 +139,10 @@ class FineTuning:
         Raises:
             DivergedError: If one is no number.
         """
-        if not self._unread:
-            return
-        losses = self._accelerator.reduce(torch.stack([one["loss"] for one in self._unread])).tolist()
-        norms = torch.stack([one["norm"] for one in self._unread]).tolist()
-        for back, (one, loss, norm) in enumerate(zip(self._unread, losses, norms, strict=True), 1 - len(losses)):
-            step = progress.step + back
-            self._check(step, loss, norm)
+        figures = self._figures.fetch(progress.step)
+        for back, ((loss, norm), (words, rate)) in enumerate(zip(figures, self._unread, strict=True), 1 - len(figures)):
             progress.loss += loss
-            progress.words += one["words"]
-            curves = {"step/loss": loss / one["words"], "step/rate": one["rate"], "step/gradient_norm": norm}
-            self._accelerator.log(curves, step=step)
+            progress.words += words
+            curves = {"step/loss": loss / words, "step/rate": rate, NORM: norm}
+            self._accelerator.log(curves, step=progress.step + back)
         self._unread = []
-
-    def _check(self, step: int, loss: float, norm: float) -> None:
-        # With fp16 gradients overflow now and then; the scaler leaves such a step out.
-        if not math.isfinite(loss) or (self._accelerator.scaler is None and not math.isfinite(norm)):
-            raise DivergedError(
-                f"step {step} has loss {loss} and gradient norm {norm}; what was saved before is untouched. Start "
-                "again with --resume auto; if it comes again, lower the rates or take mixed_precision bf16 or no, in "
-                "another output_dir"
-            )

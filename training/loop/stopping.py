@@ -1,14 +1,19 @@
 """The wish to end, from a signal: noted when it comes, answered between two optimizer steps."""
 
 import signal
+import sys
 import threading
+from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import torch
+from accelerate import Accelerator
+from accelerate.logging import get_logger
 from torch import distributed
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_log = get_logger("aqwal.training.loop.stopping")
 
 
 class StopSignals:
@@ -47,3 +52,15 @@ class StopSignals:
             distributed.all_reduce(shared, distributed.ReduceOp.MAX, group=self._group)
             noted = int(shared)
         return signal.Signals(noted) if noted else None
+
+
+def leave(accelerator: Accelerator, stopped_by: signal.Signals, step: int, saved: Path) -> NoReturn:
+    """End a run that a signal stopped, and say how it goes on.
+
+    Raises:
+        SystemExit: With 128 and the signal's number.
+    """
+    word = "stopped by %s after step %d: all is saved in %s; go on with --resume auto"
+    _log.warning(word, stopped_by.name, step, saved)
+    accelerator.end_training()
+    sys.exit(128 + stopped_by)

@@ -1,17 +1,23 @@
 """Every window once an epoch, however many processes and passes share it."""
 
+import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aqwal.training.loop.order import Order, share
 
-LENGTHS = st.lists(st.integers(3, 512), min_size=1, max_size=60).map(tuple)
+LONGEST = 512
+LENGTHS = st.lists(st.integers(3, LONGEST), min_size=1, max_size=60).map(tuple)
 
 
-@given(LENGTHS, st.integers(1, 9), st.integers(1, 5), st.integers(0, 3), st.integers(1, 4))
-def test_two_processes_or_more_count_every_window_once(lengths, step_size, passes, seed, processes):
+BUDGETS = st.none() | st.integers(LONGEST, 4 * LONGEST)
+
+
+@given(LENGTHS, st.integers(1, 9), BUDGETS, st.integers(1, 5), st.integers(0, 3), st.integers(1, 4))
+def test_two_processes_or_more_count_every_window_once(lengths, step_size, budget, passes, seed, processes):
     """`even_batches` of accelerate repeats windows where they do not come out even."""
-    order = Order(lengths, step_size, seed)
+    order = Order(lengths, step_size, seed, budget)
     steps = list(order.steps(1))
     assert len(steps) == order.steps_per_epoch
     counted = []
@@ -31,14 +37,39 @@ def test_no_pass_has_more_than_its_part_of_a_step(lengths, step_size, passes, pr
             assert all(len(one.windows) <= most for one in share(windows, passes, rank, processes))
 
 
-@given(LENGTHS, st.integers(1, 9))
-def test_seed_and_epoch_decide_the_order(lengths, step_size):
-    first = list(Order(lengths, step_size, 1).steps(2))
-    assert first == list(Order(lengths, step_size, 1).steps(2))
+@given(LENGTHS, st.integers(1, 9), st.integers(LONGEST, 4 * LONGEST), st.integers(1, 5), st.integers(1, 4))
+def test_a_budget_holds_for_all_passes_of_a_step_together(lengths, step_size, budget, passes, processes):
+    for windows in Order(lengths, step_size, 1, budget).steps(1):
+        assert len(windows) <= step_size
+        assert len(windows) * max(lengths[window] for window in windows) <= budget
+        shares = [one for rank in range(processes) for one in share(windows, passes, rank, processes) if one.counted]
+        assert sum(len(one.windows) * max(lengths[window] for window in one.windows) for one in shares) <= budget
 
 
-def test_epochs_and_seeds_have_orders_of_their_own():
-    orders = [Order(tuple(range(100, 200)), 4, seed) for seed in (1, 2)]
+@given(LENGTHS, st.integers(1, 9), BUDGETS, st.integers(0, 3))
+def test_all_epochs_have_as_many_steps(lengths, step_size, budget, seed):
+    """The schedule of the rates and the place of a resumed run are counted in them."""
+    order = Order(lengths, step_size, seed, budget)
+    assert [len(list(order.steps(epoch))) for epoch in (1, 2, 3)] == [order.steps_per_epoch] * 3
+
+
+@given(LENGTHS, st.integers(1, 9), BUDGETS)
+def test_seed_and_epoch_decide_the_order(lengths, step_size, budget):
+    first = list(Order(lengths, step_size, 1, budget).steps(2))
+    assert first == list(Order(lengths, step_size, 1, budget).steps(2))
+
+
+def test_a_budget_wastes_little():
+    lengths = tuple(torch.randint(60, 385, (600,), generator=torch.Generator().manual_seed(1)).tolist())
+    order = Order(lengths, 64, 1, 2048)
+    padded = [len(windows) * max(lengths[window] for window in windows) for windows in order.steps(1)]
+    assert sum(lengths) > 0.95 * sum(padded)
+    assert sum(lengths) > 0.85 * 2048 * len(padded)
+
+
+@pytest.mark.parametrize("budget", [None, 800])
+def test_epochs_and_seeds_have_orders_of_their_own(budget):
+    orders = [Order(tuple(range(100, 200)), 4, seed, budget) for seed in (1, 2)]
     assert len({tuple(order.steps(epoch)) for order in orders for epoch in (1, 2, 3)}) == 6
 
 

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from aqwal.training.checkpoints import CheckpointError
 from aqwal.training.loop import fine_tuning
-from aqwal.training.loop.fine_tuning import DivergedError
+from aqwal.training.loop.figures import DivergedError
 from aqwal.training.model import SpanTagger
 from aqwal.training.train import train
 

@@ -1,0 +1,91 @@
+"""Windows that were encoded before, kept under the hash of all that decides them.
+
+An entry is a folder as `datasets` saves it, sealed when it is written and looked through when it is opened; one that is
+broken is made anew. Runs that want the same one at the same time wait for the first of them.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+from collections.abc import Sequence
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from datasets import Dataset
+from filelock import FileLock
+
+from aqwal.annotations.records import Document
+from aqwal.serving.encoding import WordEncoder
+from aqwal.serving.tags import TagSet
+from aqwal.training.config import PROJECT_ROOT
+from aqwal.training.data import encode_documents, hash_documents
+from aqwal.training.sealed import is_whole, put, seal, unfinished_of
+
+# Entries that are left, the last used ones: those of a cross-validation, and a few more.
+KEPT = 16
+# Code that windows are made by.
+_CODE = ("annotations/*.py", "serving/*.py", "training/data.py")
+_log = logging.getLogger("aqwal.training.window_cache")
+
+
+def cached_windows(
+    documents: Sequence[Document], encoder: WordEncoder, labels: tuple[str, ...], tag_set: TagSet, folder: Path
+) -> Dataset:
+    """Return what `encode_documents` gives, from the cache if it is there.
+
+    Args:
+        documents: With gold.
+        encoder: Cuts them into windows.
+        labels: The layers.
+        tag_set: The tags of each layer.
+        folder: Where entries are kept; made if it is not there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    entry = folder / _key(documents, encoder, labels, tag_set)
+    with FileLock(folder / ".lock"):
+        if entry.is_dir() and is_whole(entry):
+            os.utime(entry)
+            return Dataset.load_from_disk(str(entry))
+        windows = encode_documents(documents, encoder, labels, tag_set)
+        try:
+            _keep(windows, entry)
+        except OSError as error:
+            _log.warning("windows are not kept in %s: %s", folder, error)
+        return windows
+
+
+def _keep(windows: Dataset, entry: Path) -> None:
+    unfinished = unfinished_of(entry)
+    shutil.rmtree(unfinished, ignore_errors=True)
+    try:
+        windows.save_to_disk(str(unfinished))
+        seal(unfinished)
+        put(unfinished, entry)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    used = sorted((one for one in entry.parent.iterdir() if one.is_dir()), key=lambda one: one.stat().st_mtime)
+    for oldest in used[:-KEPT]:
+        # A run that reads it keeps what it has open.
+        shutil.rmtree(oldest)
+
+
+def _key(documents: Sequence[Document], encoder: WordEncoder, labels: tuple[str, ...], tag_set: TagSet) -> str:
+    decides = {
+        "documents": hash_documents(documents),
+        "schemes": [document.scheme for document in documents],
+        "encoder": encoder.described,
+        "labels": labels,
+        "tags": tag_set.name,
+        "code": _hash_code(),
+        "tokenizers": version("tokenizers"),
+    }
+    return hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:32]
+
+
+@cache
+def _hash_code() -> str:
+    files = sorted(path for pattern in _CODE for path in PROJECT_ROOT.glob(pattern))
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
