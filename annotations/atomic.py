@@ -1,5 +1,6 @@
 """Write a file whole or not at all, so that a kill in between leaves the old one."""
 
+import errno
 import os
 import secrets
 from collections.abc import Iterator
@@ -19,9 +20,27 @@ def write_bytes(path: Path, content: bytes) -> None:
         file.write(content)
 
 
+def replaceable(path: Path) -> Path:
+    """Return the file that a path leads to, links followed, whether it is there or not.
+
+    Raises:
+        OSError: If what is there is no file but, say, a folder, a pipe or a device, which must not be renamed over.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "Is no regular file", str(path))
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """Yield a file beside `path` to write; if the block ends without an error, it is synced and renamed over it."""
+    """Yield a file beside `path` to write; if the block ends without an error, it is synced and renamed over it.
+
+    Raises:
+        OSError: If it cannot be written, or if something else than a file is there.
+    """
+    path = replaceable(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:

@@ -12,7 +12,7 @@ import typer
 
 from aqwal.annotations.atomic import write_text
 from aqwal.serving.batch.answer_files import OutputFormat
-from aqwal.serving.documents import STANDARD_INPUT, InputFormat, read_texts
+from aqwal.serving.documents import InputFormat, read_texts, would_read
 
 if TYPE_CHECKING:
     from aqwal.serving import Predictor
@@ -59,7 +59,7 @@ def predict(
 
     if jsonl:
         input_format, output_format = InputFormat.jsonl, OutputFormat.jsonl
-    _check_output(output, resume, files)
+    _check_output(output, resume, files, input_format)
     predictor = load_predictor(model, precision, threads)
     failures = _Failures()
     documents = read_texts(files, input_format, failures.report)
@@ -152,15 +152,11 @@ def load_predictor(model: Path, precision: Precision, threads: int | None) -> "P
         raise typer.Exit(2) from error
 
 
-def _check_output(output: Path | None, resume: bool, files: list[str]) -> None:
+def _check_output(output: Path | None, resume: bool, files: list[str], input_format: InputFormat) -> None:
     if resume and output is None:
         raise typer.BadParameter("--resume goes on with a file: name it by --output")
-    if (
-        output is not None
-        and output.exists()
-        and any(name != STANDARD_INPUT and Path(name).exists() and output.samefile(name) for name in files)
-    ):
-        raise typer.BadParameter(f"--output would replace {output}, which is to be read: choose another name")
+    if output is not None and would_read(files, input_format, output):
+        raise typer.BadParameter(f"--output {output} is among the files to be read: choose another place")
 
 
 @contextmanager

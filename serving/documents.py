@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import os
@@ -77,6 +78,23 @@ def count_texts(names: list[str], input_format: InputFormat) -> int | None:
     return sum(1 for _ in documents(names, input_format, lambda message: None))
 
 
+def would_read(names: list[str], input_format: InputFormat, path: Path) -> bool:
+    """Say whether `read_texts` reads a file under one of its names, or would if it were there."""
+    places = {path.parent.resolve() / path.name, Path(os.path.realpath(path))}
+    for folder in filter(os.path.isdir, names):
+        inside = [place for place in places if place.is_relative_to(os.path.realpath(folder))]
+        if any(place.name.endswith(_ENDINGS[input_format]) for place in inside):
+            return True
+    return path.exists() and any(_is_same(path, name) for name in _files(names, input_format, lambda message: None))
+
+
+def _is_same(path: Path, name: str) -> bool:
+    try:
+        return os.path.samefile(path, _source(name))  # noqa: PTH121, a Path takes no descriptor
+    except OSError:
+        return False
+
+
 def _files(names: list[str], input_format: InputFormat, report: Report) -> Iterator[str]:
     """Yield the names of files as they are, and of folders the files in them."""
     ending = _ENDINGS[input_format]
@@ -106,8 +124,18 @@ def _files_in(folder: str, ending: str, report: Report) -> Iterator[str]:
 
 
 def _open(name: str) -> BinaryIO:
-    # A duplicate, so that leaving the `with` does not close the process's own standard input.
-    return open(sys.stdin.fileno(), "rb", closefd=False) if name == STANDARD_INPUT else Path(name).open("rb")
+    # Leaving the `with` does not close the process's own standard input.
+    return open(_source(name), "rb", closefd=name != STANDARD_INPUT)
+
+
+def _source(name: str) -> str | int:
+    """Return what there is to open: a file's name, or the descriptor of standard input."""
+    if name != STANDARD_INPUT:
+        return name
+    # So Python tells that there is none, and its number may be another file's by now.
+    if sys.stdin is None:
+        raise OSError(errno.EBADF, "Standard input is closed")
+    return sys.stdin.fileno()
 
 
 def _from_text(name: str, file: BinaryIO, report: Report) -> Iterator[TextDocument]:

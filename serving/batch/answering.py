@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from aqwal.annotations.atomic import replacing
+from aqwal.annotations.atomic import replaceable, replacing
 from aqwal.serving.batch.answer_files import OutputFormat, open_writer, records_of
 from aqwal.serving.batch.journal import Journal
 from aqwal.serving.batch.progress import Follow, follow_silently
@@ -46,17 +46,16 @@ def write_answer_file(
     Args:
         predictor: Answers.
         documents: Read only as far ahead as the threads need.
-        path: The file; an older one is replaced.
+        path: The file, or a link to it; an older one is replaced.
         output_format: `jsonl`, `csv` or `parquet`.
         resume: Go on with what an earlier run left.
         follow: Counts the answers.
 
     Raises:
         JournalError: If an earlier run was left unfinished and cannot be gone on with, or may not.
-        OSError: If a file cannot be written.
+        OSError: If a file cannot be written, or if the path is of a folder, a pipe or a device.
     """
-    if path.is_dir():
-        raise IsADirectoryError(None, "Is a directory", str(path))
+    path = replaceable(path)
     if output_format is OutputFormat.parquet:
         # Missed now, not when all is answered.
         import_module("pyarrow")

@@ -30,8 +30,8 @@ class Journal:
         resume: Go on with the file if there is one; else it must not be there.
 
     Raises:
-        JournalError: If the file is there and `resume` is not set, if another process writes to it, or if its
-            settings are others.
+        JournalError: If the file is there and `resume` is not set, if another process writes to it, if its
+            settings are others, or if it does not begin as a journal does.
         OSError: If it cannot be written.
     """
 
@@ -92,18 +92,23 @@ class Journal:
 
     def _begin(self, settings: dict[str, Any]) -> None:
         self._file.seek(0)
-        written = _parse(self._file.readline())
-        if written is None:
+        first = self._file.readline()
+        if _is_torn(first, _line(settings)):
             self._file.truncate(0)
             self._write(settings)
-        elif written != settings:
-            others = " and ".join(name for name in settings if written.get(name) != settings[name])
-            raise JournalError(f"{self.path} is of a run with another {others}; delete it to start anew")
+        else:
+            self._check(_parse(first), settings)
         self._first = self._end = self._file.tell()
 
-    def _write(self, line: dict[str, Any]) -> None:
-        # All in ASCII: a lone surrogate comes back as it was.
-        self._file.write(json.dumps(line).encode("ascii") + b"\n")
+    def _check(self, written: dict[str, Any] | None, settings: dict[str, Any]) -> None:
+        if written is None:
+            raise JournalError(f"{self.path} does not begin as what a run leaves; delete it or move it to start anew")
+        if written != settings:
+            others = " and ".join(name for name in settings if written.get(name) != settings[name])
+            raise JournalError(f"{self.path} is of a run with another {others}; delete it to start anew")
+
+    def _write(self, entry: dict[str, Any]) -> None:
+        self._file.write(_line(entry))
         self._file.flush()
 
     def _entries(self) -> Iterator[dict[str, Any]]:
@@ -112,6 +117,17 @@ class Journal:
         while (entry := _parse(self._file.readline())) is not None:
             self._end = self._file.tell()
             yield entry
+
+
+def _line(entry: dict[str, Any]) -> bytes:
+    # All in ASCII: a lone surrogate comes back as it was.
+    return json.dumps(entry).encode("ascii") + b"\n"
+
+
+def _is_torn(first: bytes, whole: bytes) -> bool:
+    """Say whether a first line is only the beginning of the whole one, or nothing, so that nothing is lost with it."""
+    # A power cut may leave zeros in the place of what did not reach the disk.
+    return first != whole and whole.startswith(first.rstrip(b"\0"))
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:

@@ -27,6 +27,24 @@ def test_folders_are_made(tmp_path: Path) -> None:
     assert (tmp_path / "one" / "two" / "file.json").read_bytes() == b"new"
 
 
+def test_of_a_link_the_file_behind_it_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("folder/file")
+    for content in (b"old", b"new"):
+        write_bytes(tmp_path / "link", content)
+        assert (tmp_path / "link").is_symlink()
+        assert (tmp_path / "folder/file").read_bytes() == content
+
+
+def test_a_pipe_or_device_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "null").symlink_to(os.devnull)
+    for name in ("pipe", "null"):
+        with pytest.raises(OSError, match="Is no regular file"):
+            write_bytes(tmp_path / name, b"new")
+    assert (tmp_path / "pipe").is_fifo()
+    assert not Path(os.devnull).is_file()
+
+
 @pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()])
 @pytest.mark.parametrize("step", ["os.fsync", "pathlib.Path.replace"])
 def test_old_content_survives_a_failure_in_between(

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -47,10 +48,12 @@ def lines(tmp_path: Path, articles: list[TextDocument]) -> Path:
 def run_aqwal(tmp_path: Path) -> RunAqwal:
     """Run the command to its end in the test's folder."""
 
-    def run(*arguments: str | Path) -> subprocess.CompletedProcess[bytes]:
+    def run(*arguments: str | Path, stdin: IO[bytes] | None = None) -> subprocess.CompletedProcess[bytes]:
         command = [AQWAL, *map(str, arguments)]
         env = {**os.environ, "COLUMNS": "1000"}
-        return subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, check=False, timeout=120)
+        return subprocess.run(
+            command, stdin=stdin, cwd=tmp_path, env=env, capture_output=True, check=False, timeout=120
+        )
 
     return run
 

@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -146,8 +147,9 @@ def test_an_output_that_is_there_is_replaced_at_the_end(tiny_model: Path, run_aq
     ("arguments", "told"),
     [
         (["--resume", "a.txt"], "--resume goes on with a file: name it by --output"),
-        (["--output", "a.txt", "a.txt"], "--output would replace a.txt, which is to be read"),
+        (["--output", "a.txt", "a.txt"], "--output a.txt is among the files to be read"),
         (["--output", ".", "a.txt"], "aqwal: . cannot be written: Is a directory"),
+        (["--output", "pipe", "a.txt"], "aqwal: pipe cannot be written: Is no regular file"),
         (["--output", "a.txt/answers", "a.txt"], "aqwal: a.txt/answers cannot be written: "),
     ],
 )
@@ -155,11 +157,53 @@ def test_an_output_that_cannot_be_is_told_in_a_sentence(
     tiny_model: Path, run_aqwal, tmp_path: Path, arguments: list[str], told: str
 ) -> None:
     (tmp_path / "a.txt").write_text("قال", encoding="utf-8")
+    os.mkfifo(tmp_path / "pipe")
     done = run_aqwal("predict", "--model", tiny_model, *arguments)
     assert (done.returncode, done.stdout) == (2, b"")
     assert told in done.stderr.decode()
     assert b"Traceback" not in done.stderr
     assert (tmp_path / "a.txt").read_text(encoding="utf-8") == "قال"
+    assert {path.name for path in tmp_path.iterdir()} == {"a.txt", "pipe"}
+
+
+@pytest.mark.parametrize("output", ["src/a.jsonl", "src/more/new.jsonl", "src/../src/new.jsonl", "link", "all/a.jsonl"])
+def test_an_output_among_the_files_of_a_folder_is_refused(
+    tiny_model: Path, run_aqwal, tmp_path: Path, output: str
+) -> None:
+    (tmp_path / "src/more").mkdir(parents=True)
+    (tmp_path / "src/a.jsonl").write_text('{"text": ""}\n')
+    (tmp_path / "link").symlink_to("src/new.jsonl")
+    (tmp_path / "all").symlink_to("src")
+    done = run_aqwal("predict", "--model", tiny_model, "--jsonl", "src", "--output", output)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert f"--output {output} is among the files to be read: choose another place" in done.stderr.decode()
+    assert (tmp_path / "src/a.jsonl").read_text() == '{"text": ""}\n'
+    assert not (tmp_path / "src/new.jsonl").exists()
+
+
+def test_an_output_beside_the_files_of_a_folder_is_written(tiny_model: Path, run_aqwal, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").touch()
+    assert run_aqwal("predict", "--model", tiny_model, tmp_path, "--output", "answers.jsonl").returncode == 0
+    assert len(read_answers(tmp_path / "answers.jsonl")) == 1
+
+
+def test_what_standard_input_comes_from_is_not_replaced(tiny_model: Path, run_aqwal, tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": ""}\n')
+    with path.open("rb") as file:
+        done = run_aqwal("predict", "--model", tiny_model, "--jsonl", "-", "--output", path, stdin=file)
+    assert done.returncode == 2
+    assert path.read_text() == '{"text": ""}\n'
+
+
+def test_an_output_that_is_a_link_stays_one(tiny_model: Path, run_aqwal, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").touch()
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link.jsonl").symlink_to("disk/answers.jsonl")
+    for _ in range(2):
+        assert run_aqwal("predict", "--model", tiny_model, "--output", "link.jsonl", "a.txt").returncode == 0
+    assert (tmp_path / "link.jsonl").is_symlink()
+    assert len(read_answers(tmp_path / "disk/answers.jsonl")) == 1
 
 
 def test_from_csv_in_to_csv_out(tiny_model: Path, run_aqwal, tmp_path: Path, predictions: list[Prediction]) -> None:

@@ -50,7 +50,9 @@ def test_wherever_a_kill_tears_it_resume_completes_it(tmp_path_factory: pytest.T
     fill(path, DOCUMENTS)
     whole = path.read_bytes()
     cut = data.draw(st.integers(0, len(whole)))
-    path.write_bytes(whole[:cut] + data.draw(st.sampled_from([b"", b"\0\0", b"\0\0\n", b"{}"])) * (cut < len(whole)))
+    header = whole.index(b"\n") + 1
+    torn = [b"", b"\0\0", *([b"\0\0\n", b"{}"] if cut >= header else [])]
+    path.write_bytes(whole[:cut] + data.draw(st.sampled_from(torn)) * (cut < len(whole)))
     assert fill(path, DOCUMENTS, resume=True) == max(whole[:cut].count(b"\n") - 1, 0)
     assert path.read_bytes() == whole
 
@@ -98,6 +100,16 @@ def test_resume_with_other_settings_is_refused(path: Path) -> None:
     fill(path, DOCUMENTS[:3])
     with pytest.raises(JournalError, match="is of a run with another model and kind; delete it to start anew"):
         Journal(path, SETTINGS | {"model": "b2", "kind": "rows"}, resume=True)
+
+
+@pytest.mark.parametrize("damage", [b"X", b"\n", b"[1]\n", "قال\n".encode()])
+def test_resume_leaves_alone_what_does_not_begin_as_a_journal(path: Path, damage: bytes) -> None:
+    fill(path, DOCUMENTS)
+    for content in (damage + path.read_bytes(), damage):
+        path.write_bytes(content)
+        with pytest.raises(JournalError, match="does not begin as what a run leaves; delete it or move it"):
+            fill(path, DOCUMENTS, resume=True)
+        assert path.read_bytes() == content
 
 
 @pytest.fixture
