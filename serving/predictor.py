@@ -6,10 +6,8 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
@@ -18,6 +16,7 @@ from aqwal.serving.decoding import Scores
 from aqwal.serving.encoding import EncodedWindow, WordEncoder
 from aqwal.serving.model_folder import ModelFolder, ModelFolderError
 from aqwal.serving.prediction import Prediction
+from aqwal.serving.runtime import open_session
 
 _Logits = NDArray[np.float32]
 # What is needed to finish a document goes with its last window, or with None if it has no words.
@@ -59,7 +58,7 @@ class Predictor:
         self._shape = (len(self._decoder.labels), len(self._decoder.tag_set.tags))
         try:
             tokenizer = Tokenizer.from_file(str(self.folder.tokenizer_file))
-            self._session = _open_session(self.folder.model_file)
+            self._session = open_session(self.folder.model_file)
             self._encoder = WordEncoder(tokenizer, settings["max_length"], settings["overlap"])
             self._check_session(tokenizer.get_vocab_size() - 1)
         # Both libraries raise plain Exception or classes of their own for a file they cannot read.
@@ -193,11 +192,3 @@ def _result(job: Future[_Logits] | None, ends: float | None) -> _Logits | None:
         return job.result(None if ends is None else max(0.0, ends - time.monotonic()))
     except TimeoutError as error:
         raise TimeoutError("no answer within the time given; give more, or shorter documents") from error
-
-
-def _open_session(model_file: Path) -> Any:
-    options = ort.SessionOptions()
-    # Windows run side by side in our own threads; threads inside an operator would only contend.
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    return ort.InferenceSession(str(model_file), options, providers=["CPUExecutionProvider"])
