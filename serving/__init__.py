@@ -4,8 +4,12 @@ Names are imported when first used, so that commands which need no model start a
 without the packages of `aqwal[serving]`.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+# onnxruntime reports its use to its maker unless told not to before it is first imported, whoever imports it.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from aqwal.serving.model_folder import ModelFolderError

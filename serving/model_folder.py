@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from aqwal.annotations.records import SCHEMES
+from aqwal.annotations.records import PLAIN, SCHEMES
+from aqwal.annotations.scheme import LABELS
 from aqwal.serving.decoding import Transitions
 from aqwal.serving.normalization import NORMALIZATION_VERSION
 from aqwal.serving.spans import SpanDecoder
@@ -26,9 +27,10 @@ FORMAT_VERSION = 2
 SETTINGS_FILE, TOKENIZER_FILE, CARD_FILE = "aqwal.json", "tokenizer.json", "README.md"
 MODEL_FILES = {"int8": "model.onnx", "fp32": "model.fp32.onnx"}
 
-
 # Code points of a setting that a message shows.
 _SHOWN = 80
+# Sub-tokens; far beyond what an encoder has places for, and few enough to be counted in any type.
+_LONGEST_WINDOW = 100_000
 
 
 class ModelFolderError(ValueError):
@@ -146,7 +148,8 @@ def _check_settings(folder: Path, opened: ModelFolder) -> None:
 def _labels_fit(opened: ModelFolder) -> bool:
     labels = opened.settings["labels"]
     words = isinstance(labels, list) and all(isinstance(label, str) for label in labels)
-    return words and 0 < len(labels) == len(set(labels))
+    known = opened.settings["scheme"] == PLAIN or set(labels) <= set(LABELS)
+    return words and known and 0 < len(labels) == len(set(labels))
 
 
 def _transitions_fit(opened: ModelFolder) -> bool:
@@ -170,6 +173,11 @@ def _thresholds_fit(opened: ModelFolder) -> bool:
     return thresholds.shape == (len(opened.settings["labels"]),) and bool(fits.all())
 
 
+def _length_fits(opened: ModelFolder) -> bool:
+    length = opened.settings["max_length"]
+    return isinstance(length, int) and 0 < length <= _LONGEST_WINDOW
+
+
 def _overlap_fits(opened: ModelFolder) -> bool:
     length, overlap = opened.settings["max_length"], opened.settings["overlap"]
     # Two places of a window are taken by special tokens.
@@ -184,7 +192,7 @@ _SETTINGS_CHECKS: dict[str, Callable[[ModelFolder], bool]] = {
     "temperatures": _temperatures_fit,
     "thresholds": _thresholds_fit,
     "transitions": _transitions_fit,
-    "max_length": lambda opened: isinstance(opened.settings["max_length"], int),
+    "max_length": _length_fits,
     "overlap": _overlap_fits,
 }
 

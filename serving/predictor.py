@@ -6,10 +6,8 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
@@ -18,10 +16,13 @@ from aqwal.serving.decoding import Scores
 from aqwal.serving.encoding import EncodedWindow, WordEncoder
 from aqwal.serving.model_folder import ModelFolder, ModelFolderError
 from aqwal.serving.prediction import Prediction
+from aqwal.serving.runtime import open_session
 
 _Logits = NDArray[np.float32]
 # What is needed to finish a document goes with its last window, or with None if it has no words.
 _Ending = tuple[Page, str | None]
+# Sub-tokens of the window that is tried when a model is loaded, from the first of its vocabulary to the last.
+_TRIED = 8
 
 
 class Predictor:
@@ -59,9 +60,10 @@ class Predictor:
         self._shape = (len(self._decoder.labels), len(self._decoder.tag_set.tags))
         try:
             tokenizer = Tokenizer.from_file(str(self.folder.tokenizer_file))
-            self._session = _open_session(self.folder.model_file)
+            self._session = open_session(self.folder.model_file)
             self._encoder = WordEncoder(tokenizer, settings["max_length"], settings["overlap"])
-            self._check_session(tokenizer.get_vocab_size() - 1)
+            # A small window, so that a tokenizer or settings of another model are noticed here.
+            self._compute(np.linspace(0, tokenizer.get_vocab_size() - 1, _TRIED, dtype=np.int64))
         # Both libraries raise plain Exception or classes of their own for a file they cannot read.
         except Exception as error:
             raise ModelFolderError(f"{model_dir} cannot be loaded ({error}); export the model again") from error
@@ -152,26 +154,28 @@ class Predictor:
 
     def _run(self, window: EncodedWindow) -> _Logits:
         """Return the logits of the words a window owns, [words, labels × tags]."""
-        ids = window.input_ids[None]
         try:
-            (logits,) = self._session.run(None, {"input_ids": ids, "attention_mask": np.ones_like(ids)})
+            logits = self._compute(window.input_ids)
         # onnxruntime's errors have no class in common; windows longer than the model has places are one.
         except Exception as error:
-            told = f"{self.folder.path} fails on a window of {ids.size} sub-tokens ({error}); export the model again"
+            size = window.input_ids.size
+            told = f"{self.folder.path} fails on a window of {size} sub-tokens ({error}); export the model again"
             raise ModelFolderError(told) from error
-        return np.asarray(logits[0, window.own_heads], dtype=np.float32)
+        return logits[window.own_heads]
 
-    def _check_session(self, largest_id: int) -> None:
-        """Compute one small window, so that a tokenizer or settings of another model are noticed here.
+    def _compute(self, ids: NDArray[np.int64]) -> _Logits:
+        """Return the logits of a window's sub-tokens, [sub-tokens, labels × tags].
 
         Raises:
-            ValueError: If the model answers with other shapes than the settings say.
+            ValueError: If the model answers with another shape than the settings say, or with no numbers.
         """
-        ids = np.array([[largest_id]], dtype=np.int64)
-        (logits,) = self._session.run(None, {"input_ids": ids, "attention_mask": np.ones_like(ids)})
-        wanted = (1, 1, self._shape[0] * self._shape[1])
+        (logits,) = self._session.run(None, {"input_ids": ids[None], "attention_mask": np.ones_like(ids[None])})
+        wanted = (1, ids.size, self._shape[0] * self._shape[1])
         if logits.shape != wanted:
             raise ValueError(f"its model answers {logits.shape} where its settings want {wanted}")
+        if not np.isfinite(logits).all():
+            raise ValueError("its model answers with what is no finite number")
+        return np.asarray(logits[0], dtype=np.float32)
 
     def _join(self, parts: list[_Logits]) -> Scores:
         # Decoding sums many scores, so it works in double precision from here on.
@@ -193,11 +197,3 @@ def _result(job: Future[_Logits] | None, ends: float | None) -> _Logits | None:
         return job.result(None if ends is None else max(0.0, ends - time.monotonic()))
     except TimeoutError as error:
         raise TimeoutError("no answer within the time given; give more, or shorter documents") from error
-
-
-def _open_session(model_file: Path) -> Any:
-    options = ort.SessionOptions()
-    # Windows run side by side in our own threads; threads inside an operator would only contend.
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    return ort.InferenceSession(str(model_file), options, providers=["CPUExecutionProvider"])

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 import torch
 from numpy.typing import NDArray
 
@@ -16,6 +15,7 @@ from aqwal.annotations.scoring import exact_score, total
 from aqwal.serving import Predictor
 from aqwal.serving.encoding import WordEncoder
 from aqwal.serving.model_folder import MODEL_FILES
+from aqwal.serving.runtime import open_session
 from aqwal.training.data import PARTS, collate
 from aqwal.training.metrics import Answered, as_annotation, score
 from aqwal.training.model import SpanTagger
@@ -111,7 +111,7 @@ def _compare_batch(tagger: SpanTagger, model_file: Path, encoder: WordEncoder, d
     inputs = {name: batch[name] for name in ("input_ids", "attention_mask")}
     with torch.no_grad():
         ours = tagger.classifier(**inputs).logits.numpy()
-    session = ort.InferenceSession(str(model_file), providers=["CPUExecutionProvider"])
+    session = open_session(model_file)
     (theirs,) = session.run(None, {name: tensor.numpy() for name, tensor in inputs.items()})
     inside = inputs["attention_mask"].bool().numpy()
     return _largest_difference(ours[inside], theirs[inside], f"a batch of {len(rows)} windows")

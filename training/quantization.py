@@ -9,6 +9,9 @@ in fp32 (the decomposition of LLM.int8(), Dettmers et al. 2022, with units chose
 docs/export.md has the measurements.
 """
 
+import aqwal.serving  # noqa: F401  # It keeps onnxruntime from reporting its use, if it comes first.
+
+# isort: split
 import copy
 from collections.abc import Iterable, Sequence
 from pathlib import Path

@@ -9,3 +9,5 @@
 - `quantization`: a trained run made int8 in several ways, by F1 and speed; a command of its own.
 - `report`: a table and JSON.
 """
+
+import aqwal.serving  # noqa: F401  # Before onnxruntime: it keeps that from reporting its use.

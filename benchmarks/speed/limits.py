@@ -7,12 +7,13 @@ does at best on this machine. A model's share is its matrix products by its time
 import statistics
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from aqwal.serving.model_folder import MODEL_FILES
+from aqwal.serving.runtime import open_session
 from speed.models import Measured, Size
 
 WINDOW = 128
@@ -35,7 +36,7 @@ def shares(measured: Measured) -> dict[str, Share]:
     given = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
     found = {}
     for precision, folder in folders.items():
-        model = _open(str(folder / MODEL_FILES[precision]))
+        model = open_session(folder / MODEL_FILES[precision])
         product, inputs = _product(size, precision)
         # Turn by turn, so that both meet the same moments of the machine.
         rounds = [(_rate(product, inputs), _rate(model, given)) for _ in range(_ROUNDS)]
@@ -46,7 +47,7 @@ def shares(measured: Measured) -> dict[str, Share]:
     return found
 
 
-def _rate(session: ort.InferenceSession, given: dict[str, np.ndarray]) -> float:
+def _rate(session: Any, given: dict[str, np.ndarray]) -> float:
     """Return how often a session runs in a CPU second."""
     session.run(None, given)
     begun, runs = time.process_time(), 0
@@ -56,7 +57,7 @@ def _rate(session: ort.InferenceSession, given: dict[str, np.ndarray]) -> float:
     return runs / passed
 
 
-def _product(size: Size, precision: str) -> tuple[ort.InferenceSession, dict[str, np.ndarray]]:
+def _product(size: Size, precision: str) -> tuple[Any, dict[str, np.ndarray]]:
     """Return a session that is nothing but the product of a window and the feed-forward's way up, and its input."""
     random = np.random.default_rng(0)
     shape, wide = (WINDOW, size.hidden), (size.hidden, size.feed_forward)
@@ -68,7 +69,7 @@ def _product(size: Size, precision: str) -> tuple[ort.InferenceSession, dict[str
         given = random.integers(0, 255, shape, dtype=np.uint8)
         weights = random.integers(-127, 127, wide, dtype=np.int8)
         model = _one_node("MatMulInteger", TensorProto.UINT8, TensorProto.INT32, weights)
-    return _open(model.SerializeToString()), {"given": given}
+    return open_session(model.SerializeToString()), {"given": given}
 
 
 def _one_node(kind: str, of: int, to: int, weights: np.ndarray) -> ModelProto:
@@ -80,9 +81,3 @@ def _one_node(kind: str, of: int, to: int, weights: np.ndarray) -> ModelProto:
         [numpy_helper.from_array(weights, "weights")],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-
-
-def _open(model: bytes | str) -> ort.InferenceSession:
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])

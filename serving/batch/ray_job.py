@@ -1,5 +1,6 @@
 """Answer Parquet files on a Ray cluster: read, map over a pool of actors with a predictor each, write."""
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from ray.data import Dataset
 
 _COLUMNS = ("id", "text")
+# Ray reports its use to its maker unless told not to.
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 
 @dataclass(frozen=True)

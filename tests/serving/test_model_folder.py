@@ -161,6 +161,7 @@ GARBLED = [
     pytest.param("labels", ["SPEAKER", "QUOTE"], id="labels: too few"),
     pytest.param("labels", "ABC", id="labels: a text"),
     pytest.param("labels", [1, 2, 3], id="labels: numbers"),
+    pytest.param("labels", ["A", "B", "C"], id="labels: of another scheme"),
     pytest.param("tags", "bio", id="tags: of another size"),
     pytest.param("tags", "iob2", id="tags: unknown"),
     pytest.param("tags", None, id="tags: null"),
@@ -177,6 +178,8 @@ GARBLED = [
     pytest.param("overlap", 79, id="overlap: half a window's room"),
     pytest.param("overlap", -1, id="overlap: negative"),
     pytest.param("max_length", "160", id="max_length: a text"),
+    pytest.param("max_length", 10**30, id="max_length: without end"),
+    pytest.param("max_length", -160, id="max_length: negative"),
     pytest.param("files", [], id="files: a list"),
 ]
 
@@ -222,39 +225,90 @@ def test_transitions_and_temperatures_are_numbers(tiny_model: Path) -> None:
     assert all(np.isfinite(part).all() for part in (*parts, decoder.temperatures))
 
 
-def weights_elsewhere(location: str) -> bytes:
-    """Return a model with the inputs and the output of a model folder whose weights lie in a file of their own."""
-    weights = onnx.TensorProto(name="weights", data_type=onnx.TensorProto.FLOAT, dims=[15])
-    weights.data_location = onnx.TensorProto.EXTERNAL
-    weights.external_data.add(key="location", value=location)
-    places = ["batch", "tokens"]
-    shapes = {name: onnx.helper.make_tensor_value_info(name, 7, places) for name in ("input_ids", "attention_mask")}
+PLACES = ["batch", "tokens"]
+
+
+def model_of(nodes: list[onnx.NodeProto], constants: list[onnx.TensorProto]) -> bytes:
+    """Return a model with the inputs of a model folder's, and with logits that some nodes make of constants."""
+    inputs = [onnx.helper.make_tensor_value_info(name, 7, PLACES) for name in ("input_ids", "attention_mask")]
+    output = onnx.helper.make_tensor_value_info("logits", 1, None)
+    graph = onnx.helper.make_graph(nodes, "odd", inputs, [output], constants)
+    opset = [onnx.helper.make_opsetid("", 17)]
+    return bytes(onnx.helper.make_model(graph, opset_imports=opset, ir_version=8).SerializeToString())
+
+
+def scaled(weights: onnx.TensorProto) -> bytes:
+    """Return a model whose logits are its sub-tokens times weights, [15]."""
     nodes = [
         onnx.helper.make_node("Cast", ["input_ids"], ["float"], to=1),
         onnx.helper.make_node("Unsqueeze", ["float", "last"], ["column"]),
         onnx.helper.make_node("Mul", ["column", "weights"], ["logits"]),
     ]
-    last = onnx.numpy_helper.from_array(np.array([2], dtype=np.int64), "last")
-    output = onnx.helper.make_tensor_value_info("logits", 1, [*places, 15])
-    graph = onnx.helper.make_graph(nodes, "elsewhere", list(shapes.values()), [output], [weights, last])
-    opset = [onnx.helper.make_opsetid("", 17)]
-    return bytes(onnx.helper.make_model(graph, opset_imports=opset, ir_version=8).SerializeToString())
+    return model_of(nodes, [weights, onnx.numpy_helper.from_array(np.array([2]), "last")])
 
 
-def test_weights_inside_the_folder_are_read(tiny_model_copy: Path) -> None:
-    (tiny_model_copy / "weights.bin").write_bytes(np.zeros(15, dtype=np.float32).tobytes())
-    replace_file(tiny_model_copy, "model.onnx", weights_elsewhere("weights.bin"))
+def weights_elsewhere(location: str) -> bytes:
+    """Return a model whose weights lie in a file of their own."""
+    weights = onnx.TensorProto(name="weights", data_type=onnx.TensorProto.FLOAT, dims=[15])
+    weights.data_location = onnx.TensorProto.EXTERNAL
+    weights.external_data.add(key="location", value=location)
+    return scaled(weights)
+
+
+@pytest.mark.parametrize("way", ["inside", "up", "absolute", "link"])
+def test_weights_in_a_file_of_their_own_are_not_read(
+    tiny_model_copy: Path, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in (tiny_model_copy, tiny_model_copy.parent):
+        (folder / "weights.bin").write_bytes(np.zeros(15, dtype=np.float32).tobytes())
+    outside = tiny_model_copy.parent / "weights.bin"
+    (tiny_model_copy / "link.bin").symlink_to(outside)
+    locations = {"inside": "weights.bin", "up": "../weights.bin", "absolute": str(outside), "link": "link.bin"}
+    replace_file(tiny_model_copy, "model.onnx", weights_elsewhere(locations[way]))
+    monkeypatch.chdir(tiny_model_copy)
+    with pytest.raises(ModelFolderError, match=r"model cannot be loaded \(.*External data path.*\); export the model"):
+        Predictor(tiny_model_copy)
+
+
+def test_weights_in_the_model_itself_are_read(tiny_model_copy: Path) -> None:
+    weights = onnx.numpy_helper.from_array(np.zeros(15, dtype=np.float32), "weights")
+    replace_file(tiny_model_copy, "model.onnx", scaled(weights))
     assert Predictor(tiny_model_copy).predict("قال").text == "قال"
 
 
-@pytest.mark.parametrize("way", ["up", "absolute", "link"])
-def test_weights_outside_the_folder_are_not_read(tiny_model_copy: Path, way: str) -> None:
-    outside = tiny_model_copy.parent / "weights.bin"
-    outside.write_bytes(np.zeros(15, dtype=np.float32).tobytes())
-    (tiny_model_copy / "link.bin").symlink_to(outside)
-    location = {"up": "../weights.bin", "absolute": str(outside), "link": "link.bin"}[way]
-    replace_file(tiny_model_copy, "model.onnx", weights_elsewhere(location))
-    with pytest.raises(ModelFolderError, match=r"model cannot be loaded \(.*External data path.*\); export the model"):
+@pytest.mark.parametrize("weight", [np.nan, np.inf, -np.inf])
+def test_a_model_that_answers_with_no_numbers_is_noticed_at_once(tiny_model_copy: Path, weight: float) -> None:
+    weights = onnx.numpy_helper.from_array(np.full(15, weight, dtype=np.float32), "weights")
+    replace_file(tiny_model_copy, "model.onnx", scaled(weights))
+    with pytest.raises(ModelFolderError, match=r"cannot be loaded \(its model answers with what is no finite number\)"):
+        Predictor(tiny_model_copy)
+
+
+def test_a_model_that_has_no_numbers_for_some_words_says_so_when_one_comes(tiny_model_copy: Path) -> None:
+    # Nothing by nothing is no number: here for sub-token 1, of words that the tokenizer does not know.
+    nodes = [
+        onnx.helper.make_node("Sub", ["input_ids", "unknown"], ["ids"]),
+        onnx.helper.make_node("Cast", ["ids"], ["float"], to=1),
+        onnx.helper.make_node("Unsqueeze", ["float", "last"], ["column"]),
+        onnx.helper.make_node("Div", ["nothing", "column"], ["logits"]),
+    ]
+    constants = {"unknown": np.array([1]), "last": np.array([2]), "nothing": np.zeros(15, dtype=np.float32)}
+    content = model_of(nodes, [onnx.numpy_helper.from_array(value, name) for name, value in constants.items()])
+    replace_file(tiny_model_copy, "model.onnx", content)
+    predictor = Predictor(tiny_model_copy)
+    assert predictor.predict("قال").text == "قال"
+    with pytest.raises(
+        ModelFolderError, match=r"fails on a window of 3 sub-tokens \(its model answers with what is no"
+    ):
+        predictor.predict("☃")
+
+
+def test_a_model_with_one_place_whatever_the_window_is_noticed_at_once(tiny_model_copy: Path) -> None:
+    one = onnx.numpy_helper.from_array(np.zeros((1, 1, 15), dtype=np.float32), "one")
+    same = onnx.helper.make_node("Identity", ["one"], ["logits"])
+    replace_file(tiny_model_copy, "model.onnx", model_of([same], [one]))
+    wanted = r"its model answers \(1, 1, 15\) where its settings want \(1, 8, 15\)"
+    with pytest.raises(ModelFolderError, match=wanted):
         Predictor(tiny_model_copy)
 
 
@@ -287,7 +341,7 @@ def test_settings_of_a_model_with_other_labels_are_noticed_at_once(tiny_model_co
         settings["transitions"] = {part: scores[:2] for part, scores in settings["transitions"].items()}
 
     change_settings(tiny_model_copy, drop_a_label)
-    wanted = r"its model answers \(1, 1, 15\) where its settings want \(1, 1, 10\)"
+    wanted = r"its model answers \(1, 8, 15\) where its settings want \(1, 8, 10\)"
     with pytest.raises(ModelFolderError, match=wanted):
         Predictor(tiny_model_copy)
 
