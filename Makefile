@@ -7,7 +7,7 @@ export HF_HUB_OFFLINE = 1
 export OMP_WAIT_POLICY = PASSIVE
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: install quickstart benchmark test-env browser test lint fix typecheck clean
+.PHONY: install quickstart benchmark benchmark-training test-env browser test lint fix typecheck clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -43,6 +43,10 @@ browser:
 
 benchmark: $(VENV)/.installed-training
 	cd benchmarks && OMP_NUM_THREADS=1 ../$(BIN)/python -m speed
+
+# A GPU if there is one, else one thread of the CPU, for a quarter of an hour or more.
+benchmark-training: $(VENV)/.installed-training
+	cd benchmarks && OMP_NUM_THREADS=1 ../$(BIN)/python -m training
 
 test: test-env
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup

@@ -5,7 +5,7 @@ import hashlib
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import chain, pairwise
@@ -190,25 +190,45 @@ def _row(encoded: EncodedWindow, tags: torch.Tensor, blocks: list[tuple[int, int
     }
 
 
-def collate(rows: list[dict[str, Any]], pad_id: int) -> dict[str, torch.Tensor]:
+def as_tensors(row: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+    """Return a row of `encode_documents` as `collate` takes it; made once, since lists cost more than the padding.
+
+    `pieces` become what `mark_pieces` gives. All are in few bytes, as a whole corpus of them stays in memory.
+    """
+    return {
+        "input_ids": torch.tensor(row["input_ids"], dtype=torch.int32),
+        "heads": torch.tensor(row["heads"], dtype=torch.int16),
+        "tags": torch.tensor(row["tags"], dtype=torch.int8),
+        "pieces": mark_pieces(row["pieces"], len(row["heads"])),
+    }
+
+
+def collate(rows: list[dict[str, torch.Tensor]], pad_id: int) -> dict[str, torch.Tensor]:
     """Pad windows to a batch.
+
+    Args:
+        rows: As `as_tensors` gives them.
+        pad_id: What fills up the shorter ones.
 
     Returns:
         `input_ids` [windows, tokens]; `attention_mask` of the same shape, if there is padding to be told of; `heads`
-        [windows, words]; `tags` [windows, words, labels] with `IGNORED` in the padding; `pieces` [windows, words, 3] as
-        `mark_pieces` gives them.
+        [windows, words]; `tags` [windows, words, labels] with `IGNORED` in the padding; `pieces` [windows, words, 3].
     """
-    ids = [torch.tensor(row["input_ids"]) for row in rows]
-    marks = [mark_pieces(row["pieces"], len(row["heads"])) for row in rows]
+    ids, mask = pad_ids([row["input_ids"] for row in rows], pad_id)
     batch = {
-        "input_ids": pad_sequence(ids, batch_first=True, padding_value=pad_id),
-        "heads": pad_sequence([torch.tensor(row["heads"]) for row in rows], batch_first=True),
-        "tags": pad_sequence([torch.tensor(row["tags"]) for row in rows], batch_first=True, padding_value=IGNORED),
-        "pieces": pad_sequence(marks, batch_first=True),
+        "input_ids": ids,
+        **({} if mask.all() else {"attention_mask": mask}),
+        "heads": pad_sequence([row["heads"] for row in rows], batch_first=True),
+        "tags": pad_sequence([row["tags"] for row in rows], batch_first=True, padding_value=IGNORED),
+        "pieces": pad_sequence([row["pieces"] for row in rows], batch_first=True),
     }
-    if len({len(one) for one in ids}) > 1:
-        batch["attention_mask"] = pad_sequence([torch.ones_like(one) for one in ids], batch_first=True)
-    return batch
+    return {name: tensor.long() for name, tensor in batch.items()}
+
+
+def pad_ids(ids: list[torch.Tensor], pad_id: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return windows of sub-tokens as one, and where they are, 1 or 0, both [windows, tokens]."""
+    mask = pad_sequence([torch.ones_like(one) for one in ids], batch_first=True)
+    return pad_sequence(ids, batch_first=True, padding_value=pad_id), mask
 
 
 def mark_pieces(pieces: Iterable[Sequence[int]], words: int) -> torch.Tensor:
@@ -219,6 +239,6 @@ def mark_pieces(pieces: Iterable[Sequence[int]], words: int) -> torch.Tensor:
         words: How many there are.
     """
     first, stop, begins, ends = np.array([*pieces], dtype=np.int64).reshape(-1, 4).T
-    marks = np.zeros((words, 3), dtype=np.int64)
+    marks = np.zeros((words, 3), dtype=np.int8)
     marks[first, 0], marks[first, 1], marks[stop - 1, 2] = 1, begins, ends
     return torch.from_numpy(marks)

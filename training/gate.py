@@ -16,7 +16,7 @@ from aqwal.serving import Predictor
 from aqwal.serving.encoding import WordEncoder
 from aqwal.serving.model_folder import MODEL_FILES
 from aqwal.serving.runtime import open_session
-from aqwal.training.data import PARTS, collate
+from aqwal.training.data import PARTS, pad_ids
 from aqwal.training.metrics import Answered, as_annotation, score
 from aqwal.training.model import SpanTagger
 
@@ -103,18 +103,15 @@ def _compare_documents(
 def _compare_batch(tagger: SpanTagger, model_file: Path, encoder: WordEncoder, documents: Sequence[Document]) -> float:
     """Compare one padded batch: the longest and the shortest window of the documents, side by side."""
     windows = sorted((w for d in documents for w in encoder.encode(Page(d.text))), key=lambda one: len(one.input_ids))
-    rows = [
-        {"input_ids": one.input_ids, "heads": one.own_heads, "tags": [], "pieces": []}
-        for one in windows[:: len(windows) - 1 or 1]
-    ]
-    batch = collate(rows, tagger.classifier.config.pad_token_id or 0)
-    inputs = {name: batch[name] for name in ("input_ids", "attention_mask")}
+    ids = [torch.from_numpy(one.input_ids) for one in windows[:: len(windows) - 1 or 1]]
+    padded = pad_ids(ids, tagger.classifier.config.pad_token_id or 0)
+    inputs = dict(zip(("input_ids", "attention_mask"), padded, strict=True))
     with torch.no_grad():
         ours = tagger.classifier(**inputs).logits.numpy()
     session = open_session(model_file)
     (theirs,) = session.run(None, {name: tensor.numpy() for name, tensor in inputs.items()})
     inside = inputs["attention_mask"].bool().numpy()
-    return _largest_difference(ours[inside], theirs[inside], f"a batch of {len(rows)} windows")
+    return _largest_difference(ours[inside], theirs[inside], f"a batch of {len(ids)} windows")
 
 
 def _largest_difference(ours: NDArray[np.floating], theirs: NDArray[np.floating], where: str) -> float:

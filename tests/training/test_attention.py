@@ -11,7 +11,7 @@ from aqwal.serving.encoding import WordEncoder
 from aqwal.serving.tags import TagSet
 from aqwal.training.bases import load_model
 from aqwal.training.config import TrainConfig
-from aqwal.training.data import collate, encode_documents, load_documents
+from aqwal.training.data import as_tensors, collate, encode_documents, load_documents
 from aqwal.training.model import SpanTagger
 
 TAGS = TagSet("bioes")
@@ -31,7 +31,7 @@ def tagger(tiny_base: Path) -> SpanTagger:
 def rows(root: Path, tiny_base: Path) -> list[dict]:
     encoder = WordEncoder(Tokenizer.from_file(str(tiny_base / "tokenizer.json")), max_length=128, overlap=32)
     documents = load_documents(["annotations/gold/002_*.json"], root).documents
-    return list(encode_documents(documents, encoder, LABELS, TAGS))
+    return [as_tensors(row) for row in encode_documents(documents, encoder, LABELS, TAGS)]
 
 
 @pytest.mark.parametrize("count", [1, 4])

@@ -15,6 +15,7 @@ from aqwal.serving.encoding import WordEncoder
 from aqwal.serving.tags import TagSet
 from aqwal.training.data import (
     IGNORED,
+    as_tensors,
     collate,
     encode_documents,
     gold_tags,
@@ -75,7 +76,7 @@ def test_pieces_know_where_blocks_begin_and_end(documents: list[Document], encod
 
 def test_a_batch_is_padded_with_what_is_never_counted(documents: list[Document], encoder: WordEncoder):
     rows = list(encode_documents(documents[:1], encoder, LABELS, TAGS))
-    batch = collate(rows, pad_id=7)
+    batch = collate([as_tensors(row) for row in rows], pad_id=7)
     widths = [len(row["input_ids"]) for row in rows]
     assert batch["input_ids"].shape == (len(rows), max(widths))
     assert batch["attention_mask"].sum(dim=1).tolist() == widths
@@ -94,7 +95,7 @@ def test_marks_say_where_pieces_begin_and_blocks_begin_and_end():
 
 
 def test_windows_of_one_length_need_no_mask(documents: list[Document], encoder: WordEncoder):
-    row = encode_documents(documents[:1], encoder, LABELS, TAGS)[0]
+    row = as_tensors(encode_documents(documents[:1], encoder, LABELS, TAGS)[0])
     assert "attention_mask" not in collate([row, row], pad_id=7)
 
 

@@ -11,7 +11,7 @@ from aqwal.annotations.page import Page
 from aqwal.serving.encoding import WordEncoder
 from aqwal.serving.tags import TagSet
 from aqwal.training.bases import load_model, load_tokenizer
-from aqwal.training.data import collate, encode_documents, load_documents
+from aqwal.training.data import as_tensors, collate, encode_documents, load_documents
 from aqwal.training.model import SpanTagger
 from aqwal.training.train import CHECKPOINT
 
@@ -56,7 +56,7 @@ def test_saving_keeps_emissions_and_transitions(tagger: SpanTagger, encoder: Wor
 def test_the_batch_loss_reads_the_same_scores_as_the_answer(tagger: SpanTagger, encoder: WordEncoder, root: Path):
     """The padded batch of training and the single windows of serving see the same logits."""
     document = load_documents(["annotations/gold/002_*.json"], root).documents[0]
-    rows = list(encode_documents([document], encoder, LABELS, tagger.tag_set))
+    rows = [as_tensors(row) for row in encode_documents([document], encoder, LABELS, tagger.tag_set)]
     together = tagger(collate(rows, 0)).item()
     alone = sum(tagger(collate([row], 0)).item() for row in rows)
     assert together == pytest.approx(alone, rel=1e-5)

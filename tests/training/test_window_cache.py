@@ -15,7 +15,9 @@ from aqwal.annotations.scheme import LABELS
 from aqwal.serving.encoding import WordEncoder
 from aqwal.serving.tags import TagSet
 from aqwal.training import window_cache
+from aqwal.training.config import TrainConfig
 from aqwal.training.data import encode_documents, load_documents
+from aqwal.training.train import train
 from aqwal.training.window_cache import KEPT, cached_windows
 
 
@@ -149,4 +151,12 @@ def test_runs_that_want_the_same_at_the_same_time_get_the_same(tiny_base, root, 
     for process in processes:
         process.join()
     assert len(set(found)) == 1
+    assert len(entries()) == 1
+
+
+def test_a_run_takes_the_windows_of_the_run_before_it(tiny_settings, tmp_path, entries, forbid):
+    settings = {"epochs": 2, "window_cache": str(tmp_path / "cache")}
+    before = train(TrainConfig(**tiny_settings(tmp_path / "before", **settings)))
+    forbid()
+    assert train(TrainConfig(**tiny_settings(tmp_path / "after", **settings))) == before
     assert len(entries()) == 1

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
 from aqwal.training.config import TrainConfig
-from aqwal.training.data import collate
+from aqwal.training.data import as_tensors, collate
 from aqwal.training.loop.figures import StepFigures
 from aqwal.training.loop.optimizer import make_optimizer, make_schedule
 from aqwal.training.loop.order import Order, Pass, share
@@ -39,9 +39,10 @@ class FineTuning:
     """
 
     def __init__(self, config: TrainConfig, accelerator: Accelerator, tagger: SpanTagger, windows: Dataset) -> None:
-        self._config, self._accelerator, self._windows = config, accelerator, windows
-        lengths = tuple(len(ids) for ids in windows["input_ids"])
-        self._words = [len(heads) for heads in windows["heads"]]
+        self._config, self._accelerator = config, accelerator
+        self._windows = [as_tensors(row) for row in windows]
+        lengths = tuple(len(window["input_ids"]) for window in self._windows)
+        self._words = [len(window["heads"]) for window in self._windows]
         self._order = Order(lengths, config.batch_size, config.seed, config.tokens_per_step)
         self._collate = partial(collate, pad_id=tagger.classifier.config.pad_token_id or 0)
         self.total_steps = config.epochs * self._order.steps_per_epoch
@@ -85,8 +86,8 @@ class FineTuning:
 
     def _batches(self, passes: list[Pass]) -> Iterator[dict[str, Tensor]]:
         device = self._accelerator.device
-        loader = DataLoader(
-            self._windows,
+        loader: DataLoader[dict[str, Tensor]] = DataLoader(
+            self._windows,  # type: ignore[arg-type]  # a list is indexed as a Dataset is
             batch_sampler=[list(one.windows) for one in passes],
             collate_fn=self._collate,
             pin_memory=device.type == "cuda",

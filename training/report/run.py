@@ -7,16 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from accelerate import PartialState
+from tensorboard.backend.event_processing.event_accumulator import SCALARS, EventAccumulator
 from tokenizers import Tokenizer
 
 from aqwal.serving.encoding import WordEncoder
 from aqwal.serving.model_folder import TOKENIZER_FILE
 from aqwal.training.config import TrainConfig
 from aqwal.training.export import read_run_folder
+from aqwal.training.loop.fine_tuning import NORM
 from aqwal.training.metrics import Answered
 from aqwal.training.model import SpanTagger, answer_documents
 from aqwal.training.run_folder import DATA_FILE, METRICS_FILE, VERSIONS_FILE
-from aqwal.training.train import CHECKPOINT
+from aqwal.training.train import CHECKPOINT, CURVES
 
 _log = logging.getLogger("aqwal.training.report")
 
@@ -31,6 +33,7 @@ class Run:
         data: sha256 of each file, ids of each part.
         versions: Of what computed.
         metrics: An entry an epoch, and which was kept.
+        norms: Norm of the gradient in each optimizer step, before clipping; none if the curves were removed.
         answers: Part → answers on its documents; the training part only if there is no other.
     """
 
@@ -39,6 +42,7 @@ class Run:
     data: dict[str, Any]
     versions: dict[str, str]
     metrics: dict[str, Any]
+    norms: list[float]
     answers: dict[str, list[Answered]]
 
 
@@ -61,4 +65,10 @@ def read_run(folder: Path) -> Run:
     data, versions, metrics = (
         json.loads((folder / name).read_text(encoding="utf-8")) for name in (DATA_FILE, VERSIONS_FILE, METRICS_FILE)
     )
-    return Run(folder.resolve().name, config, data, versions, metrics, answers)
+    return Run(folder.resolve().name, config, data, versions, metrics, _read_norms(folder / CURVES), answers)
+
+
+def _read_norms(curves: Path) -> list[float]:
+    """Return the gradient norms that TensorBoard shows, all of them."""
+    events = EventAccumulator(str(curves), size_guidance={SCALARS: 0}).Reload()
+    return [event.value for event in events.Scalars(NORM)] if NORM in events.Tags()[SCALARS] else []

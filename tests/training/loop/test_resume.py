@@ -212,3 +212,13 @@ def test_a_checkpoint_holds_what_decides_the_rest(tmp_path, make_config, monkeyp
         "custom_checkpoint_0.pkl",
         "random_states_0.pkl",
     }
+
+
+def test_resume_of_steps_with_a_budget(tmp_path, make_config, metrics, monkeypatch):
+    """They are of unlike sizes, and as many in each epoch."""
+    settings = {"batch_size": 8, "tokens_per_step": 300, "epochs": 3}
+    train(make_config(tmp_path / "straight", **settings))
+    config = make_config(tmp_path / "run", resume="auto", **settings)
+    _stop_after(9, config, monkeypatch)
+    train(config)
+    assert metrics(tmp_path / "run") == metrics(tmp_path / "straight")

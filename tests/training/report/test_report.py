@@ -4,14 +4,17 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from aqwal.training.accuracy.errors import Fate, Nature
 from aqwal.training.config import TrainConfig
-from aqwal.training.report.page import epochs_figure, render_report
+from aqwal.training.report.page import curves_figure, render_report
 from aqwal.training.report.run import Run, read_run
 from aqwal.training.report.worst import worst_errors
 
@@ -58,7 +61,8 @@ def run(gold, answered) -> Run:
     config = TrainConfig(base="offline", documents=["a.json"], output_dir="runs/a", epochs=2, batch_size=1, **rates)
     data = {"files": {"a.json": "f" * 64}, "documents": {"train": ["x"], "development": ["خبر-1"], "test": []}}
     kept = {"epoch": 2, "development": scores}
-    return Run("a", config, data, {"python": "3.11"}, {"epochs": epochs, "kept": kept}, {"development": answers})
+    norms = [4.0 / step for step in range(1, 500)]
+    return Run("a", config, data, {"python": "3.11"}, {"epochs": epochs, "kept": kept}, norms, {"development": answers})
 
 
 def test_the_page_shows_figures_and_errors_and_loads_nothing(run: Run):
@@ -100,10 +104,24 @@ def test_of_many_errors_the_surest_come_first(gold, answered):
     assert [one.score for one in worst_errors(answers, "QUOTE", 3)] == [0.5, 0.4, 0.3]
 
 
-def test_without_development_documents_there_is_only_the_loss(run: Run):
-    epochs = [{**entry, "development": {}} for entry in run.metrics["epochs"]]
-    assert len(epochs_figure(epochs).axes) == 1
-    assert len(epochs_figure(run.metrics["epochs"]).axes) == 2
+def test_what_there_is_is_drawn(run: Run):
+    bare = replace(run, norms=[], metrics={"epochs": [{**one, "development": {}} for one in run.metrics["epochs"]]})
+    titles = [[panel.get_title() for panel in curves_figure(one).axes] for one in (bare, replace(run, norms=[]), run)]
+    assert titles[0] == ["loss of a word"]
+    assert titles[1] == [*titles[0], "exact F1, development"]
+    assert titles[2] == [*titles[1], "norm of the gradient; clipped above the line"]
+
+
+def test_the_norms_of_many_steps_are_drawn_in_few_points(run: Run):
+    line = curves_figure(run).axes[-1].lines[0]
+    assert len(line.get_xdata()) == 200
+    assert line.get_xdata()[-1] == len(run.norms)
+    assert line.get_ydata()[0] == pytest.approx(np.median(run.norms[:3]))
+
+
+def test_the_norms_of_every_step_are_read_from_the_curves(tiny_run: Path):
+    events = EventAccumulator(str(tiny_run / "tensorboard")).Reload()
+    assert read_run(tiny_run).norms == [event.value for event in events.Scalars("step/gradient_norm")]
 
 
 def test_the_command_answers_the_documents_of_a_run(root: Path, tiny_run: Path, tmp_path: Path):

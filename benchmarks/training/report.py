@@ -1,0 +1,89 @@
+"""The figures of every device that was measured, as JSON and Markdown, and the table in docs/training.md."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from aqwal.annotations.atomic import write_text
+
+JSON_FILE, PAGE_FILE, GUIDE_FILE = "training-speed.json", "training-speed.md", "training.md"
+# Between these lines of the guide the table stands.
+BEGIN, END = "<!-- written by make benchmark-training -->", "<!-- end -->"
+_HEAD = """# Speed of training
+Written by `make benchmark-training`; all figures are in [training-speed.json](training-speed.json). Each contender does
+the same optimizer steps on the same full windows of the corpus (forward, backward, clipping, fused AdamW), in a process
+of its own, turn by turn with the others in one run; medians over the rounds. The Trainer is transformers' own, with a
+cross-entropy head of as many logits as ours. The *share of the limit* is a step's matrix products, padding not counted,
+by its time and by the rate at which the device multiplies large matrices in the same number format, measured between
+the rounds.
+"""
+_DEVICE = """
+## {device}, {size_name}
+{batch} windows of up to {tokens} sub-tokens a step, {number_format}, {threads}; the limit is {limit:,.0f} GFLOP/s.
+
+| | sub-tokens a second | step, s | times the Trainer | peak memory, MB | share of the limit |
+|---|---|---|---|---|---|
+{rows}
+"""
+_NO_GPU = """
+## On a GPU
+Figures from a GPU are still to come: `make benchmark-training` there takes the GPU by itself.
+"""
+_SIZES = {
+    "arabert": "AraBERT's size, random weights",
+    "offline": "the offline base's size, random weights",
+    "tiny": "a tiny size, random weights",
+}
+
+
+def write_report(folder: Path, figures: dict[str, Any]) -> str:
+    """Add the figures of a device to those that are there, write them all, and return them as Markdown.
+
+    Args:
+        folder: Of the JSON file, the page, and the guide, whose table is replaced if it is there.
+        figures: Of one device and one size, as `race` gives them with what was measured.
+    """
+    path = folder / JSON_FILE
+    entries = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    same = ("device", "threads", "size", "tokens", "batch")
+    others = [one for one in entries if any(one[name] != figures[name] for name in same)]
+    entries = sorted([*others, figures], key=lambda one: [one[name] for name in same])
+    page = to_markdown(entries)
+    write_text(path, json.dumps(entries, indent=1, ensure_ascii=False) + "\n")
+    write_text(folder / PAGE_FILE, page)
+    guide = folder / GUIDE_FILE
+    if guide.is_file():
+        write_text(guide, with_table(guide.read_text(encoding="utf-8"), entries))
+    return page
+
+
+def to_markdown(entries: list[dict[str, Any]]) -> str:
+    """Return the page."""
+    return "".join([_HEAD, *map(_section, entries), "" if _has_gpu(entries) else _NO_GPU])
+
+
+def with_table(guide: str, entries: list[dict[str, Any]]) -> str:
+    """Return the guide with its table made anew."""
+    before, begin, rest = guide.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        return guide
+    tables = "".join(_section(one).replace("## ", "### ") for one in entries)
+    missing = "" if _has_gpu(entries) else "\n**Figures from a GPU are still to come.**\n"
+    return f"{before}{begin}\n{tables}{missing}{end}{after}"
+
+
+def _has_gpu(entries: list[dict[str, Any]]) -> bool:
+    return any(one["number_format"] == "bf16" for one in entries)
+
+
+def _section(one: dict[str, Any]) -> str:
+    rows = [_row(name, figures) for name, figures in one["contenders"].items()]
+    threads = f"{one['threads']} thread{'s' if one['threads'] > 1 else ''}"
+    told = {**one, "limit": one["limit"] / 1e9, "threads": threads, "size_name": _SIZES[one["size"]]}
+    return _DEVICE.format(**told, rows="\n".join(rows))
+
+
+def _row(name: str, one: dict[str, float]) -> str:
+    speed = f"{one['tokens_per_second']:,.0f} | {one['step_seconds']:.3g} | {one['ratio']:.2f}"
+    return f"| {name} | {speed} | {one['megabytes']:,.0f} | {100 * one['share']:.0f} % |"
