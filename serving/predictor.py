@@ -1,10 +1,12 @@
 """The predictor: an Arabic text in, who said what about what out, on a CPU."""
 
 import os
+import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -87,19 +89,24 @@ class Predictor:
         return self.predict_documents(_pairs(texts, ids))
 
     def predict_documents(
-        self, documents: Iterable[tuple[str, str | None]], timeout: float | None = None
+        self,
+        documents: Iterable[tuple[str, str | None]],
+        timeout: float | None = None,
+        given_up: threading.Event | None = None,
     ) -> Iterator[Prediction]:
         """Do the same for (text, id) pairs.
 
         Args:
             documents: The pairs.
             timeout: Seconds within which all answers are to be there; None is for ever.
+            given_up: Set by another thread when nobody wants the answers any more.
 
         Raises:
-            TimeoutError: If they are not. What is not computed by then is left.
+            TimeoutError: If they are not, or nobody does. What is not computed by then is left.
         """
+        patience = _Patience(None if timeout is None else time.monotonic() + timeout, given_up)
         parts: list[_Logits] = []
-        for logits, ending in self._compute_ahead(self._windows(documents), timeout):
+        for logits, ending in self._compute_ahead(self._windows(documents), patience):
             parts += [] if logits is None else [logits]
             if ending is not None:
                 page, document_id = ending
@@ -118,20 +125,19 @@ class Predictor:
             yield windows[-1] if windows else None, (page, document_id)
 
     def _compute_ahead(
-        self, windows: Iterable[tuple[EncodedWindow | None, _Ending | None]], timeout: float | None
+        self, windows: Iterable[tuple[EncodedWindow | None, _Ending | None]], patience: "_Patience"
     ) -> Iterator[tuple[_Logits | None, _Ending | None]]:
         """Compute windows on the threads, in order, a few ahead of the one that is taken."""
-        ends = None if timeout is None else time.monotonic() + timeout
         ahead: deque[tuple[Future[_Logits] | None, _Ending | None]] = deque()
         try:
             for window, ending in windows:
                 # A document without words takes a place too, or an endless row of them would fill memory.
                 ahead.append((None if window is None else self._submit(window), ending))
                 if len(ahead) > 2 * self.threads:
-                    yield _result(ahead[0][0], ends), ahead[0][1]
+                    yield patience.result(ahead[0][0]), ahead[0][1]
                     ahead.popleft()
             while ahead:
-                yield _result(ahead[0][0], ends), ahead[0][1]
+                yield patience.result(ahead[0][0]), ahead[0][1]
                 ahead.popleft()
         finally:
             for job, _ in ahead:
@@ -190,10 +196,19 @@ def _pairs(texts: Iterable[str], ids: Iterable[str | None] | None) -> Iterator[t
         raise ValueError("there must be as many ids as texts") from error
 
 
-def _result(job: Future[_Logits] | None, ends: float | None) -> _Logits | None:
-    if job is None:
-        return None
-    try:
-        return job.result(None if ends is None else max(0.0, ends - time.monotonic()))
-    except TimeoutError as error:
-        raise TimeoutError("no answer within the time given; give more, or shorter documents") from error
+@dataclass(frozen=True, slots=True)
+class _Patience:
+    """How long results are waited for: until a moment of `time.monotonic`, and until they are given up."""
+
+    ends: float | None
+    given_up: threading.Event | None
+
+    def result(self, job: Future[_Logits] | None) -> _Logits | None:
+        if self.given_up is not None and self.given_up.is_set():
+            raise TimeoutError("nobody waits for the answer any more")
+        if job is None:
+            return None
+        try:
+            return job.result(None if self.ends is None else max(0.0, self.ends - time.monotonic()))
+        except TimeoutError as error:
+            raise TimeoutError("no answer within the time given; give more, or shorter documents") from error

@@ -1,5 +1,6 @@
 """From documents to answers: within the limits, in their turn, in time."""
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -38,10 +39,10 @@ class Answering:
         account.documents, account.code_points = len(documents), sum(len(text) for text, _ in documents)
         arrived = time.monotonic()
 
-        def work() -> list[_Shown]:
+        def work(given_up: threading.Event) -> list[_Shown]:
             account.waited = time.monotonic() - arrived
             left = self._limits.answer - account.waited
-            return [show(prediction) for prediction in self._predictor.predict_documents(documents, left)]
+            return [show(prediction) for prediction in self._predictor.predict_documents(documents, left, given_up)]
 
         try:
             return await self._queue.compute(work, self._limits.answer)

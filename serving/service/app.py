@@ -9,8 +9,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from aqwal.serving.prediction import Prediction
 from aqwal.serving.predictor import Predictor
@@ -18,6 +18,7 @@ from aqwal.serving.service import page, refusal
 from aqwal.serving.service.accounting import Accounting, Metrics
 from aqwal.serving.service.answering import Answering
 from aqwal.serving.service.gate import Gate
+from aqwal.serving.service.hosts import ANY, HostCheck
 from aqwal.serving.service.limits import Limits
 from aqwal.serving.service.messages import ANSWERED, REFUSED, Answer, Answers, Asked, Documents
 from aqwal.serving.service.queue import RequestQueue
@@ -25,7 +26,7 @@ from aqwal.serving.service.queue import RequestQueue
 PREDICT = "/v1/predict"
 
 
-def create_app(predictor: Predictor, limits: Limits, hosts: Sequence[str] = ("*",)) -> FastAPI:
+def create_app(predictor: Predictor, limits: Limits, hosts: Sequence[str] = (ANY,)) -> FastAPI:
     """Return the application.
 
     Args:
@@ -39,13 +40,14 @@ def create_app(predictor: Predictor, limits: Limits, hosts: Sequence[str] = ("*"
     app = FastAPI(
         title="Aqwal", summary="Who said what about what in Arabic news.", version=version("aqwal"), **_NO_PAGES
     )
-    _add_checks(app, queue, metrics)
+    _add_checks(app, queue, limits, metrics)
     answering = Answering(predictor, queue, limits)
     _add_predict(app, answering)
     _add_page(app, answering)
     # The last one added is the first to see a request.
     app.add_middleware(Gate, queue=queue, limits=limits, paths=frozenset({PREDICT, page.PATH}))
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
+    app.add_middleware(HostCheck, names=hosts)
+    app.add_middleware(_HeadAsGet)
     routes = frozenset(route.path for route in app.routes if isinstance(route, Route))
     app.add_middleware(Accounting, metrics=metrics, routes=routes)
     app.add_exception_handler(HTTPException, _refuse)
@@ -56,15 +58,15 @@ def create_app(predictor: Predictor, limits: Limits, hosts: Sequence[str] = ("*"
 _NO_PAGES: dict[str, Any] = {"docs_url": None, "redoc_url": None}
 
 
-def _add_checks(app: FastAPI, queue: RequestQueue, metrics: Metrics) -> None:
+def _add_checks(app: FastAPI, queue: RequestQueue, limits: Limits, metrics: Metrics) -> None:
     @app.get("/health", summary="Whether the process is alive")
     async def health() -> dict[str, str]:
         return {"status": "ok"}
 
     @app.get("/ready", summary="Whether the next request would get a place", responses={503: REFUSED[503]})
     async def ready() -> dict[str, str]:
-        if queue.is_full:
-            raise refusal.Refusal(503, "every place is taken", queue.retry_after)
+        if not queue.fits(limits.body):
+            raise refusal.Refusal(503, "the service is busy", queue.retry_after)
         return {"status": "ready"}
 
     @app.get("/metrics", summary="Numbers for Prometheus", response_class=_MetricsText)
@@ -92,12 +94,9 @@ def _add_predict(app: FastAPI, answering: Answering) -> None:
 
 
 def _add_page(app: FastAPI, answering: Answering) -> None:
-    @app.get(page.PATH, include_in_schema=False)
-    async def show() -> Response:
-        return page.respond(page.to_html())
-
-    @app.post(page.PATH, include_in_schema=False)
-    async def answer(request: Request) -> Response:
+    async def show(request: Request) -> Response:
+        if request.method == "GET":
+            return page.respond(page.to_html())
         # A page elsewhere could keep a service busy that only this machine's user can reach.
         if request.headers.get("sec-fetch-site") == "cross-site":
             raise refusal.Refusal(403, "the form was sent from another site")
@@ -107,12 +106,24 @@ def _add_page(app: FastAPI, answering: Answering) -> None:
         (html,) = await answering.answer([(text, None)], page.to_html, request.state.account)
         return page.respond(html)
 
+    # One route, so that a refusal of other methods names them all.
+    app.add_route(page.PATH, show, ["GET", "POST"], include_in_schema=False)
+
+
+class _HeadAsGet:
+    """Middleware that has HEAD answered as GET is; the server leaves the body out."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app({**scope, "method": "GET"} if scope.get("method") == "HEAD" else scope, receive, send)
+
 
 async def _refuse(request: Request, error: Exception) -> Response:
     if isinstance(error, RequestValidationError):
         error = refusal.of_validation(error)
     assert isinstance(error, HTTPException)
     if error.status_code == 400:
-        # FastAPI says no more than that it could not.
-        error = refusal.Refusal(400, "the body cannot be read: expected JSON in UTF-8, not nested deeply")
+        error = refusal.of_unreadable(error)
     return refusal.respond(request.url.path, error)

@@ -15,7 +15,7 @@ from aqwal.serving.service.refusal import Refusal, respond
 
 
 class ClientLeftError(Exception):
-    """The client closed the connection before its body was complete."""
+    """The client closed the connection before it was answered."""
 
 
 class Gate:
@@ -38,15 +38,31 @@ class Gate:
             return
         headers = Headers(scope=scope)
         try:
+            _check_encoding(headers)
             size = self._announced(headers)
             with self._queue.place(size):
                 body = await self._read(receive)
-                await self._app(scope, _replay(body, receive), send)
+                await self._answer(scope, body, receive, send)
         except Refusal as refusal:
             if refusal.status_code != 408 and "expect" not in headers:
                 # A client that does not ask before it sends hears nothing before it is done.
                 await self._discard(receive)
             await respond(scope["path"], refusal)(scope, receive, send)
+
+    async def _answer(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
+        """Let the application answer, and stop it if the client leaves meanwhile."""
+        answering = asyncio.current_task()
+        assert answering is not None
+        watching = asyncio.ensure_future(_stop_when_left(receive, answering))
+        try:
+            await self._app(scope, _replay(body), send)
+        except asyncio.CancelledError as error:
+            if not watching.done():
+                raise
+            answering.uncancel()
+            raise ClientLeftError from error
+        finally:
+            watching.cancel()
 
     def _announced(self, headers: Headers) -> int:
         """Return the size a request says it has; the largest allowed if it says nothing."""
@@ -88,6 +104,11 @@ class Gate:
         return Refusal(413, f"the body has more than {self._limits.body} bytes; send fewer or shorter documents")
 
 
+def _check_encoding(headers: Headers) -> None:
+    if headers.get("content-encoding", "identity").lower() != "identity":
+        raise Refusal(415, "the body is compressed; send it as it is, without Content-Encoding")
+
+
 async def _parts(receive: Receive) -> AsyncIterator[bytes]:
     more = True
     while more:
@@ -98,10 +119,17 @@ async def _parts(receive: Receive) -> AsyncIterator[bytes]:
         yield message.get("body", b"")
 
 
-def _replay(body: bytes, receive: Receive) -> Receive:
+async def _stop_when_left(receive: Receive, answering: "asyncio.Task[object]") -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    answering.cancel()
+
+
+def _replay(body: bytes) -> Receive:
     messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive_again() -> Message:
-        return messages.pop() if messages else await receive()
+        # Whether the client leaves is watched elsewhere; nothing more comes here.
+        return messages.pop() if messages else await asyncio.Future()
 
     return receive_again

@@ -112,10 +112,11 @@ ANSWERED: dict[str, Any] = {
     },
 }
 REFUSED: dict[int | str, dict[str, Any]] = {
-    400: {"model": Problem, "description": "The body is not JSON in UTF-8, or nested too deeply."},
+    400: {"model": Problem, "description": "The body is not UTF-8, nested too deeply, or has a number without end."},
     408: {"model": Problem, "description": "The body did not arrive in time."},
     413: {"model": Problem, "description": "The body or a document is too large."},
-    422: {"model": Problem, "description": "The body is not of one of the two forms."},
+    415: {"model": Problem, "description": "The body is compressed."},
+    422: {"model": Problem, "description": "The body is not JSON, or not of one of the two forms."},
     503: {
         "model": Problem,
         "description": "The service is busy.",

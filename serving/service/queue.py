@@ -2,9 +2,10 @@
 
 import asyncio
 import math
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 from aqwal.serving.service.refusal import Refusal
@@ -32,10 +33,9 @@ class RequestQueue:
         self._threads = ThreadPoolExecutor(turns, thread_name_prefix="aqwal-request")
         self.taken = 0
 
-    @property
-    def is_full(self) -> bool:
-        """Whether the next request would be refused."""
-        return self.taken >= self._places
+    def fits(self, size: int) -> bool:
+        """Whether a request with a body of so many bytes would get a place now."""
+        return self.taken < self._places and self._held + size <= self._room
 
     @property
     def retry_after(self) -> int:
@@ -49,7 +49,7 @@ class RequestQueue:
         Raises:
             Refusal: If there is no place, or no room for the body.
         """
-        if self.is_full or self._held + size > self._room:
+        if not self.fits(size):
             raise Refusal(503, "the service is busy; ask again later", self.retry_after)
         self.taken += 1
         self._held += size
@@ -59,26 +59,38 @@ class RequestQueue:
             self.taken -= 1
             self._held -= size
 
-    async def compute(self, work: Callable[[], _Result], within: float) -> _Result:
+    async def compute(self, work: Callable[[threading.Event], _Result], within: float) -> _Result:
         """Run a function on a thread when its turn comes, first come, first served.
 
         Args:
-            work: The function.
+            work: The function; given an event that is set when its result is not wanted any more.
             within: Seconds to wait for the turn.
 
         Raises:
             Refusal: If the turn does not come in time.
         """
+        await self._turn(within)
+        loop, given_up = asyncio.get_running_loop(), threading.Event()
+        began = loop.time()
+        job = loop.run_in_executor(self._threads, work, given_up)
+        try:
+            return await asyncio.shield(job)
+        except asyncio.CancelledError:
+            given_up.set()
+            # Its turn ends when its thread is free.
+            with suppress(Exception):
+                await job
+            raise
+        finally:
+            self._free_turns.release()
+            self._count(loop.time() - began)
+
+    async def _turn(self, within: float) -> None:
         try:
             async with asyncio.timeout(within):
                 await self._free_turns.acquire()
         except TimeoutError as error:
             raise Refusal(503, f"no turn within {within:g} seconds; ask again later", self.retry_after) from error
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        try:
-            return await loop.run_in_executor(self._threads, work)
-        finally:
-            self._free_turns.release()
-            seconds = loop.time() - began
-            self._seconds += (_WEIGHT if self._seconds else 1.0) * (seconds - self._seconds)
+
+    def _count(self, seconds: float) -> None:
+        self._seconds += (_WEIGHT if self._seconds else 1.0) * (seconds - self._seconds)

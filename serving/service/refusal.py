@@ -41,6 +41,20 @@ def of_validation(error: RequestValidationError) -> Refusal:
     return Refusal(422, "; ".join(told))
 
 
+def of_unreadable(error: HTTPException) -> Refusal:
+    """Return the refusal of a body that could not be read; FastAPI says no more than that, but knows why."""
+    match error.__cause__:
+        case UnicodeDecodeError():
+            why = "it is not UTF-8"
+        case RecursionError():
+            why = "it is nested too deeply"
+        case ValueError():
+            why = "a number in it has too many digits"
+        case _:
+            why = "expected JSON in UTF-8"
+    return Refusal(400, f"the body cannot be read: {why}")
+
+
 def _told(fault: dict[str, Any]) -> str:
     if fault["type"] == "json_invalid":
         return f"the body is not JSON: {fault['ctx']['error']} at character {fault['loc'][-1]}"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
+from strategies import odd_texts
 
 from aqwal.annotations.page import Page
 from aqwal.annotations.records import Document
@@ -168,18 +168,6 @@ def test_no_more_threads_than_asked_for_compute(tiny_model: Path, texts: list[st
     assert len(set(threading.enumerate()) - before) == 1
 
 
-# Every kind of code point: lone surrogates, bidi controls, zero-width characters, marks, line breaks.
-odd_texts = st.text(
-    st.one_of(
-        st.characters(),
-        st.characters(categories=["Cs", "Cf", "Cc", "Co"]),
-        st.sampled_from("\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202d\u202e\u2066\u2069\ufeff\u0640 \r\n"),
-        st.sampled_from('قال الوزير إن:"«»“”()[].؟'),
-    ),
-    max_size=300,
-)
-
-
 @given(text=odd_texts)
 @settings(max_examples=150)
 def test_any_text_is_answered_with_spans_of_it(predictor: Predictor, text: str) -> None:
@@ -229,6 +217,17 @@ def test_an_answer_that_is_not_there_in_time_is_given_up(predictor: Predictor, l
 def test_an_answer_that_is_there_in_time_is_given(predictor: Predictor, learned: Document) -> None:
     (answer,) = predictor.predict_documents([(learned.text, "a")], timeout=600.0)
     assert answer == predictor.predict(learned.text, "a")
+
+
+def test_answers_that_nobody_wants_any_more_are_left(predictor: Predictor, learned: Document) -> None:
+    given_up = threading.Event()
+    answers = predictor.predict_documents([(learned.text, None)] * 1000, given_up=given_up)
+    assert next(answers).text == learned.text
+    given_up.set()
+    with pytest.raises(TimeoutError, match="nobody waits for the answer any more"):
+        list(answers)
+    with pytest.raises(TimeoutError):
+        next(predictor.predict_documents([("", None)], given_up=given_up))
 
 
 def test_a_long_document_does_not_keep_short_ones_waiting(predictor: Predictor, learned: Document) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+from waiting import wait_until
 
 AQWAL = str(Path(sys.executable).parent / "aqwal")
 _STOPS_WITHIN = 60
@@ -71,9 +72,13 @@ def start_service(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture(scope="session")
-def service(start_service: Callable[..., Service]) -> Service:
-    """A service with limits that tests can reach."""
-    return start_service("--max-body", "2000000", "--max-document", "300000")
+def service(start_service: Callable[..., Service]) -> Iterator[Service]:
+    """A service with limits that tests can reach; whatever they ask, in the end nothing has gone wrong inside."""
+    started = start_service("--max-body", "2000000", "--max-document", "300000")
+    yield started
+    wait_until(lambda: "aqwal_places_taken 0.0" in httpx.get(f"{started.url}/metrics").text)
+    assert httpx.get(f"{started.url}/ready").status_code == 200
+    assert [line for line in started.lines() if line["level"] == "ERROR" or line.get("status") == 500] == []
 
 
 @pytest.fixture(scope="session")

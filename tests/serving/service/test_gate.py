@@ -104,6 +104,39 @@ def test_a_client_that_leaves_is_not_answered() -> None:
     assert talk.sent == []
 
 
+def test_a_client_that_leaves_when_all_is_sent_ends_the_work_for_it() -> None:
+    talk, ends = Talk(b"abc", left=True), []
+    queue = RequestQueue(1, LIMITS.bodies, 1)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        assert (await receive())["body"] == b"abc"
+        try:
+            await receive()
+        except asyncio.CancelledError:
+            ends.append(queue.taken)
+            raise
+
+    async def ask() -> None:
+        scope = {"type": "http", "method": "POST", "path": "/in", "headers": []}
+        with pytest.raises(ClientLeftError):
+            await Gate(app, queue, LIMITS, frozenset({"/in"}))(scope, talk.receive, talk.send)
+
+    asyncio.run(ask())
+    assert (ends, queue.taken, talk.sent) == ([1], 0, [])
+
+
+@pytest.mark.parametrize("encoding", [b"gzip", b"br", b"identity, gzip"])
+def test_a_compressed_body_is_refused(encoding: bytes) -> None:
+    talk = Talk(b"abc")
+    assert pass_through(talk, (b"content-encoding", encoding)) == []
+    assert talk.status == 415
+    assert talk.content == {"detail": "the body is compressed; send it as it is, without Content-Encoding"}
+
+
+def test_a_body_that_says_it_is_not_compressed_passes() -> None:
+    assert pass_through(Talk(b"abc"), (b"content-encoding", b"Identity")) == [b"abc"]
+
+
 def test_what_is_refused_is_read_no_further_than_a_body_goes() -> None:
     talk = Talk(*[b"abcdef"] * 50)
     assert pass_through(talk, (b"content-length", b"300")) == []

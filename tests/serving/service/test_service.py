@@ -6,16 +6,19 @@ import re
 import signal
 import socket
 import subprocess
-import time
-from collections.abc import Callable
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from waiting import wait_until
 
 from aqwal.serving import Predictor
+
+AQWAL = str(Path(sys.executable).parent / "aqwal")
 
 
 @pytest.fixture(scope="module")
@@ -45,13 +48,6 @@ def read_answer(connection: socket.socket) -> tuple[int, dict[str, Any]]:
     while len(content) < length:
         content += connection.recv(65536)
     return int(head.split()[1]), json.loads(content)
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    ends = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < ends, "it never came true"
-        time.sleep(0.02)
 
 
 def test_a_text_is_answered_as_by_the_predictor(service: Any, predictor: Predictor, article: str) -> None:
@@ -121,8 +117,13 @@ def test_a_body_of_another_form_is_told_in_a_sentence(service: Any, body: object
     [
         (b"", 422, 'expected {"text"'),
         (b"{", 422, "the body is not JSON: Expecting property name"),
-        (b'{"text": "\xd9"}', 400, "expected JSON in UTF-8"),
-        (b"[" * 100_000, 400, "not nested deeply"),
+        (b'{"text": "\xd9"}', 400, "the body cannot be read: it is not UTF-8"),
+        (b"[" * 100_000, 400, "the body cannot be read: it is nested too deeply"),
+        (
+            b'{"text": "", "id": ' + b"9" * 5000 + b"}",
+            400,
+            "the body cannot be read: a number in it has too many digits",
+        ),
         (b'{"text": "a"} {}', 422, "the body is not JSON: Extra data"),
     ],
 )
@@ -175,6 +176,19 @@ def test_a_request_beyond_the_queue_is_refused_while_the_accepted_one_is_answere
     assert (status, len(answer["quotes"])) == (200, 9)
     assert httpx.get(f"{service.url}/ready").json() == {"status": "ready"}
     assert service.predict({"text": article}).json() == answer
+
+
+def test_a_service_without_room_for_the_largest_body_is_not_ready(start_service: Any) -> None:
+    service = start_service("--max-body", "100")
+    with ExitStack() as held:
+        # There is room for ten of the largest bodies, and place for 64 requests.
+        for _ in range(10):
+            held.enter_context(service.connect()).sendall(request_head(91))
+        wait_until(lambda: "aqwal_places_taken 10.0" in httpx.get(f"{service.url}/metrics").text)
+        assert httpx.get(f"{service.url}/ready").status_code == 503
+        assert httpx.post(f"{service.url}/v1/predict", content=b" " * 100).status_code == 503
+        assert service.predict({"text": ""}).status_code == 200
+    wait_until(lambda: httpx.get(f"{service.url}/ready").status_code == 200)
 
 
 def test_an_answer_that_takes_too_long_is_given_up_and_the_service_goes_on(start_service: Any, article: str) -> None:
@@ -253,7 +267,7 @@ def test_openapi_describes_every_route_and_its_examples_are_accepted(service: An
     described = httpx.get(f"{service.url}/openapi.json").json()
     assert set(described["paths"]) == {"/v1/predict", "/health", "/ready", "/metrics"}
     predict = described["paths"]["/v1/predict"]["post"]
-    assert set(predict["responses"]) == {"200", "400", "408", "413", "422", "503", "504"}
+    assert set(predict["responses"]) == {"200", "400", "408", "413", "415", "422", "503", "504"}
     examples = predict["requestBody"]["content"]["application/json"]["examples"]
     assert set(examples) == {"text", "documents"}
     answers = predict["responses"]["200"]["content"]["application/json"]["examples"]
@@ -269,10 +283,58 @@ def test_on_loopback_only_its_own_names_are_answered(service: Any, start_service
     def status(host: str, url: str) -> int:
         return httpx.get(f"{url}/health", headers={"host": host}).status_code
 
+    for url in (f"{service.url}/health", f"{service.url}/v1/predict"):
+        told = httpx.get(url, headers={"host": "evil.example"}).json()
+        assert told == {"detail": "the Host is none of this service's names; --allowed-host gives it others"}
+    page = httpx.get(service.url, headers={"host": "evil.example"})
+    assert (page.status_code, "ليس هذا العنوان من عناوين الخدمة" in page.text) == (400, True)
     assert [status(host, service.url) for host in ("localhost", "127.0.0.1:1", "[::1]:80")] == [200, 200, 200]
     assert [status(host, service.url) for host in ("evil.example", "localhost.evil.example")] == [400, 400]
     named = start_service("--allowed-host", "aqwal.example", "--allowed-host", "127.0.0.1")
     assert [status(host, named.url) for host in ("aqwal.example", "127.0.0.1", "localhost")] == [200, 200, 400]
+
+
+def test_every_address_of_loopback_has_its_own_name_only(start_service: Any) -> None:
+    service = start_service("--host", "127.0.0.2")
+    for host, status in (("127.0.0.2", 200), ("localhost", 200), ("evil.example", 400)):
+        assert httpx.get(f"{service.url}/health", headers={"host": host}).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--timeout", "inf"], "inf is not between 0.1 and 86400 seconds"),
+        (["--timeout", "nan"], "nan is not between 0.1 and 86400 seconds"),
+        (["--timeout", "0"], "0 is not between 0.1 and 86400 seconds"),
+        (["--allowed-host", "a*b"], "'a*b' is no name; expected one as example.org, *.example.org, or *"),
+        (["--allowed-host", "a.example:80"], "'a.example:80' is no name"),
+        (["--host", ""], "expected an address, as 127.0.0.1"),
+    ],
+)
+def test_options_that_cannot_be_served_by_are_refused_at_once(options: list[str], told: str) -> None:
+    command = [AQWAL, "serve", "--model", "nowhere", *options]
+    env = {**os.environ, "COLUMNS": "1000"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env=env)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("path", ["/", "/health", "/ready", "/metrics", "/openapi.json"])
+def test_head_is_get_without_its_body(service: Any, path: str) -> None:
+    asked, told = httpx.get(service.url + path), httpx.head(service.url + path)
+    assert (told.status_code, told.content) == (200, b"")
+    assert told.headers["content-type"] == asked.headers["content-type"]
+
+
+def test_a_method_that_a_route_has_not_is_told_with_those_it_has(service: Any) -> None:
+    response = httpx.put(f"{service.url}/", content=b"text=1")
+    assert (response.status_code, set(response.headers["allow"].split(", "))) == (405, {"GET", "HEAD", "POST"})
+    assert "لا تجيب هذه الصفحة عن طلب كهذا" in response.text
+    assert "وقع خطأ في الخادم" not in response.text
+    response = httpx.get(f"{service.url}/v1/predict")
+    assert (response.status_code, response.headers["allow"]) == (405, "POST")
+    assert response.json() == {"detail": "Method Not Allowed"}
 
 
 def test_the_page_takes_no_form_from_another_site(service: Any) -> None:
