@@ -51,7 +51,7 @@ def main(
 
 def _measure(measured: Measured, texts: list[str], rounds: int) -> dict[str, object]:
     times = race(contenders(measured), texts, _sub_tokens(texts), rounds)
-    starts = cold_starts(measured, texts[0])
+    starts = cold_starts(measured, min(texts, key=len))
     return {
         "name": measured.name,
         "race": {name: asdict(one) for name, one in times.items()},

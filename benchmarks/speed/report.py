@@ -6,7 +6,8 @@ _HEAD = """# Speed
 Written by `make benchmark`; all figures are in [speed.json](speed.json). {articles} articles ({sub_tokens:,}
 sub-tokens), from flashes to long reports, one thread of an {processor}. All in one run, interleaved article by
 article; medians of CPU time. *Times the pipeline*: how many times as fast as transformers' own
-`pipeline("token-classification")`, one article at a time.
+`pipeline("token-classification")`, one article at a time. The first answer, a flash's, and the memory are those of a
+process of its own, from its start.
 """
 _MODEL = """
 ## {name}
