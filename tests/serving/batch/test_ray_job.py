@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 import ray
 
 from aqwal.serving import Prediction
+from aqwal.serving.batch import ray_job
 from aqwal.serving.batch.ray_job import ActorPool, PredictorActor, predict_parquet
 from aqwal.serving.table import arrow_schema, rows_of
 
@@ -63,6 +65,34 @@ def test_a_pool_of_actors_gives_the_single_calls_answers(
     table = pq.read_table(out)
     assert table.schema.remove_metadata() == arrow_schema()
     assert sorted(table.to_pylist(), key=place) == wanted(stored)
+
+
+class WaitingActor(PredictorActor):
+    """An actor that answers only when another one is there too."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._tell(f"process {os.getpid()}")
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        while len(ray.get(self._problems.told.remote())) < 2:
+            time.sleep(0.05)
+        return super().__call__(batch)
+
+
+def test_a_pool_grows_and_all_its_actors_answer(
+    cluster: str, tiny_model: Path, predictions: list[Prediction], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The workers cannot import a test.
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    monkeypatch.setattr(ray_job, "PredictorActor", WaitingActor)
+    chosen = predictions[:26]
+    tables = [pa.table({"id": [answer.id], "text": [answer.text]}) for answer in chosen]
+    problems = ray.remote(num_cpus=0)(ray_job._Problems).remote()
+    pool = ActorPool(actors=2, batch_size=1)
+    answers = ray_job.answer_dataset(ray.data.from_arrow(tables), tiny_model, "int8", pool, problems)
+    assert sorted(answers.take_all(), key=place) == wanted(chosen)
+    assert len(ray.get(problems.told.remote())) == 2
 
 
 def test_the_command_runs_on_a_cluster_that_is_there(
