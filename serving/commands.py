@@ -1,21 +1,23 @@
 """`aqwal predict`, `aqwal predict-on-ray` and `aqwal render`."""
 
+import errno
 import io
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
 from aqwal.annotations.atomic import write_text
 from aqwal.serving.batch.answer_files import OutputFormat
-from aqwal.serving.documents import InputFormat, read_texts, would_read
+from aqwal.serving.batch.journal import JournalError
+from aqwal.serving.documents import InputFormat, is_folder, read_texts, would_read
 
 if TYPE_CHECKING:
-    from aqwal.serving import Predictor
+    from aqwal.serving import Prediction, Predictor
 
 app = typer.Typer()
 # In a checkout, wherever the command is run from; a wheel has no model in it.
@@ -29,29 +31,32 @@ class Precision(StrEnum):
     fp32 = "fp32"
 
 
+FilesArgument = Annotated[
+    list[str], typer.Argument(metavar="FILE...", help="Files or folders of documents; `-` is standard input.")
+]
 ModelOption = Annotated[Path, typer.Option("--model", help="Model folder.", show_default="the released model")]
+InputFormatOption = Annotated[InputFormat, typer.Option(help="A document a file, or a JSON line, or a row.")]
+OutputFormatOption = Annotated[OutputFormat, typer.Option(help="A JSON line a document, or a row a quote.")]
+JsonLinesOption = Annotated[bool, typer.Option("--jsonl", help="Both formats jsonl.")]
+OutputOption = Annotated[Path | None, typer.Option(help="Write the answers here, when all are there.")]
+ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on with what a killed run left for --output.")]
 PrecisionOption = Annotated[Precision, typer.Option(help="int8, or fp32 if the model folder has it.")]
+ThreadsOption = Annotated[
+    int | None, typer.Option(min=1, help="Windows computed side by side; all cores if not given.")
+]
 
 
 @app.command()
 def predict(
-    files: Annotated[
-        list[str], typer.Argument(metavar="FILE...", help="Files or folders of documents; `-` is standard input.")
-    ],
+    files: FilesArgument,
     model: ModelOption = RELEASED_MODEL,
-    input_format: Annotated[
-        InputFormat, typer.Option(help="A document a file, or a JSON line, or a row.")
-    ] = InputFormat.text,
-    output_format: Annotated[
-        OutputFormat, typer.Option(help="A JSON line a document, or a row a quote.")
-    ] = OutputFormat.jsonl,
-    jsonl: Annotated[bool, typer.Option("--jsonl", help="Both formats jsonl.")] = False,
-    output: Annotated[Path | None, typer.Option(help="Write the answers here, when all are there.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with what a killed run left for --output.")] = False,
+    input_format: InputFormatOption = InputFormat.text,
+    output_format: OutputFormatOption = OutputFormat.jsonl,
+    jsonl: JsonLinesOption = False,
+    output: OutputOption = None,
+    resume: ResumeOption = False,
     precision: PrecisionOption = Precision.int8,
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="Windows computed side by side; all cores if not given.")
-    ] = None,
+    threads: ThreadsOption = None,
 ) -> None:
     """Say who said what about what in documents: one JSON line a document, or one row a quote, in order."""
     from aqwal.serving.batch.answering import write_answer_file, write_answers
@@ -64,10 +69,11 @@ def predict(
     failures = _Failures()
     documents = read_texts(files, input_format, failures.report)
     follow = follow_in_terminal(files, input_format, output)
-    if output is None:
-        write_answers(predictor, documents, sys.stdout.buffer, output_format, follow)
-    else:
-        with _told_in_a_sentence(output):
+    with _told_in_a_sentence(f"{output or 'standard output'} cannot be written", JournalError):
+        if output is None:
+            with _open_standard_output() as sink:
+                write_answers(predictor, documents, sink, output_format, follow)
+        else:
             write_answer_file(predictor, documents, output, output_format, resume, follow)
     failures.exit()
 
@@ -89,11 +95,8 @@ def predict_on_ray(
     # Here, where an error can still be told in a sentence.
     load_predictor(model, precision, threads)
     failures = _Failures()
-    try:
+    with _told_in_a_sentence(f"{source} cannot be answered", ValueError):
         problems = predict_parquet(source, target, model, precision, ActorPool(actors, threads))
-    except (ValueError, OSError) as error:
-        typer.echo(f"aqwal: {error}", err=True)
-        raise typer.Exit(2) from error
     for problem in problems:
         failures.report(problem)
     failures.exit()
@@ -107,23 +110,38 @@ def render(
     precision: PrecisionOption = Precision.int8,
 ) -> None:
     """Show who said what about what over a text, right to left."""
-    from rich.console import Console
+    from aqwal.serving.render import to_html_page
 
-    from aqwal.serving.render import to_html_page, to_terminal
-
+    if is_folder(file):
+        raise typer.BadParameter(f"{file} is a folder: name one text")
     predictor = load_predictor(model, precision, None)
     failures = _Failures()
     for document in read_texts([file], InputFormat.text, failures.report):
         prediction = predictor.predict(document.text, document.id)
-        if html is not None:
-            with _told_in_a_sentence(html):
+        with _told_in_a_sentence(f"{html or 'standard output'} cannot be written"):
+            if html is None:
+                _show(prediction)
+            else:
                 write_text(html, to_html_page(prediction))
-        else:
-            # A terminal that has no Arabic letters gets question marks rather than a traceback.
-            if isinstance(sys.stdout, io.TextIOWrapper):
-                sys.stdout.reconfigure(errors="replace")
-            Console().print(*to_terminal(prediction), sep="\n", justify="right")
     failures.exit()
+
+
+def _show(prediction: "Prediction") -> None:
+    from rich.console import Console
+
+    from aqwal.serving.render import to_terminal
+
+    # A terminal that has no Arabic letters gets question marks rather than a traceback.
+    with io.TextIOWrapper(_open_standard_output(), sys.stdout.encoding, errors="replace") as terminal:
+        Console(file=terminal).print(*to_terminal(prediction), sep="\n", justify="right")
+
+
+def _open_standard_output() -> BinaryIO:
+    """Return standard output for bytes, to be closed: what it does not take is not tried again at the end."""
+    # So Python tells that there is none, and its number may be another file's by now.
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, "It is closed")
+    return open(sys.stdout.fileno(), "wb", closefd=False)
 
 
 class _Failures:
@@ -145,11 +163,8 @@ def load_predictor(model: Path, precision: Precision, threads: int | None) -> "P
     """Return the predictor of a model folder; say in a sentence why there is none and end with status 2."""
     from aqwal.serving import ModelFolderError, Predictor
 
-    try:
+    with _told_in_a_sentence(f"{model} cannot be read", ModelFolderError):
         return Predictor(model, precision, threads)
-    except (FileNotFoundError, ModelFolderError) as error:
-        typer.echo(f"aqwal: {error}", err=True)
-        raise typer.Exit(2) from error
 
 
 def _check_output(output: Path | None, resume: bool, files: list[str], input_format: InputFormat) -> None:
@@ -160,13 +175,15 @@ def _check_output(output: Path | None, resume: bool, files: list[str], input_for
 
 
 @contextmanager
-def _told_in_a_sentence(output: Path) -> Iterator[None]:
-    """End with status 2 when answers cannot be written or not be gone on with."""
-    from aqwal.serving.batch.journal import JournalError
-
+def _told_in_a_sentence(failed: str, *told: type[Exception]) -> Iterator[None]:
+    """End with status 2 on an error of the system, with what failed and why, or on one that tells all itself."""
+    expected: tuple[type[Exception], ...] = (OSError, *told)
     try:
         yield
-    except (JournalError, OSError) as error:
-        what = f"{output} cannot be written: {error.strerror}" if isinstance(error, OSError) else error
-        typer.echo(f"aqwal: {what}", err=True)
+    except BrokenPipeError:
+        # Nobody reads any more, which is no failure of ours.
+        raise
+    except expected as error:
+        reason = error.strerror if isinstance(error, OSError) else None
+        typer.echo(f"aqwal: {failed}: {reason}" if reason else f"aqwal: {error}", err=True)
         raise typer.Exit(2) from error

@@ -8,13 +8,17 @@ import io
 import json
 import os
 import shutil
+import stat
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 STANDARD_INPUT = "-"
 
@@ -53,7 +57,7 @@ def read_texts(names: list[str], input_format: InputFormat, report: Report) -> I
 
     Args:
         names: Files; folders, of which every file with the format's ending is read, by name, subfolders
-            too and hidden ones not; `-` is standard input.
+            too, hidden and linked ones not; `-` is standard input.
         input_format: `text`: a file is a document and its name the id, every byte kept; `jsonl`: a
             line is an object with `text` and, if it likes, `id` (else file and line number); `csv` and
             `parquet`: a row is a document, with columns `text` and, if it likes, `id` (else file and
@@ -67,12 +71,13 @@ def read_texts(names: list[str], input_format: InputFormat, report: Report) -> I
         except UnicodeDecodeError as error:
             report(f"{name} is not UTF-8 (byte {error.start}); convert it first, as with `iconv -t UTF-8`")
         except OSError as error:
-            report(f"{name} cannot be read: {error.strerror or str(error).strip()}")
+            # A name that is too long is, most likely, the text itself.
+            report(f"{name:.500} cannot be read: {error.strerror or str(error).strip()}")
 
 
 def count_texts(names: list[str], input_format: InputFormat) -> int | None:
     """Return how many documents `read_texts` would yield, or None if one of the files can be read only once."""
-    if not all(Path(name).is_file() or Path(name).is_dir() for name in names):
+    if not all(_kind(name) in (stat.S_IFREG, stat.S_IFDIR) for name in names):
         return None
     documents = _files if input_format is InputFormat.text else read_texts
     return sum(1 for _ in documents(names, input_format, lambda message: None))
@@ -81,11 +86,24 @@ def count_texts(names: list[str], input_format: InputFormat) -> int | None:
 def would_read(names: list[str], input_format: InputFormat, path: Path) -> bool:
     """Say whether `read_texts` reads a file under one of its names, or would if it were there."""
     places = {path.parent.resolve() / path.name, Path(os.path.realpath(path))}
-    for folder in filter(os.path.isdir, names):
+    for folder in filter(is_folder, names):
         inside = [place for place in places if place.is_relative_to(os.path.realpath(folder))]
         if any(place.name.endswith(_ENDINGS[input_format]) for place in inside):
             return True
-    return path.exists() and any(_is_same(path, name) for name in _files(names, input_format, lambda message: None))
+    return bool(_kind(path)) and any(_is_same(path, name) for name in _files(names, input_format, lambda message: None))
+
+
+def is_folder(name: str | Path) -> bool:
+    """Say whether a name is that of a folder; whatever the name is, this raises nothing."""
+    return _kind(name) == stat.S_IFDIR
+
+
+def _kind(name: str | Path) -> int:
+    """Return the type of a file, links followed, as `stat` has it; 0 if there is none that can be seen."""
+    try:
+        return stat.S_IFMT(Path(name).stat().st_mode)
+    except OSError:
+        return 0
 
 
 def _is_same(path: Path, name: str) -> bool:
@@ -99,7 +117,7 @@ def _files(names: list[str], input_format: InputFormat, report: Report) -> Itera
     """Yield the names of files as they are, and of folders the files in them."""
     ending = _ENDINGS[input_format]
     for name in names:
-        if name == STANDARD_INPUT or not Path(name).is_dir():
+        if name == STANDARD_INPUT or not is_folder(name):
             yield name
             continue
         files = _files_in(name, ending, report)
@@ -120,7 +138,15 @@ def _files_in(folder: str, ending: str, report: Report) -> Iterator[str]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             if name.endswith(ending) and not name.startswith("."):
-                yield str(Path(inside, name))
+                yield from _regular(str(Path(inside, name)), report)
+
+
+def _regular(name: str, report: Report) -> Iterator[str]:
+    """Yield the name unless reading it might wait for ever; that nothing is there is found out by opening it."""
+    if _kind(name) in (stat.S_IFREG, 0):
+        yield name
+    else:
+        report(f"{name} is no regular file")
 
 
 def _open(name: str) -> BinaryIO:
@@ -185,8 +211,7 @@ def _rows_of_csv(name: str, rows: csv.DictReader[str], report: Report) -> Iterat
     except csv.Error as error:
         report(f"{name} is not CSV: {error}")
         return
-    if "text" not in header:
-        report(f'{name}: expected a header with a column "text", got {_shorten(header)}')
+    if not _is_table_of_texts(name, header, report):
         return
     while True:
         try:
@@ -204,29 +229,43 @@ def _from_parquet(name: str, file: BinaryIO, report: Report) -> Iterator[TextDoc
     try:
         # A buffer, or a whole column of a row group would be read into memory.
         parquet = ParquetFile(_seekable(file), buffer_size=1 << 20)
-        columns = [column for column in ("text", "id") if column in parquet.schema_arrow.names]
-        if "text" not in columns:
-            report(f'{name}: expected a column "text", got {_shorten(parquet.schema_arrow.names)}')
+        if not _is_table_of_texts(name, parquet.schema_arrow.names, report):
             return
+        columns = [column for column in ("text", "id") if column in parquet.schema_arrow.names]
         batches = parquet.iter_batches(_ROWS_AT_ONCE, columns=columns)
         rows = (row for batch in batches for row in zip(*map(batch.column, columns), strict=True))
         for number, row in enumerate(rows, 1):
-            yield from _from_row(name, number, row, report)
+            try:
+                text, identifier = read_row(*row)
+            except ValueError as error:
+                report(f"{name}, row {number}: {error}")
+            else:
+                yield _document(identifier, text, f"{name}:{number}")
     except pa.ArrowException as error:
         report(f"{name} is not Parquet that can be read: {str(error).strip()}")
 
 
-def _from_row(name: str, number: int, row: tuple[Any, ...], report: Report) -> Iterator[TextDocument]:
-    """Yield the document of a row, its Arrow values text and, if there is one, id."""
+def _is_table_of_texts(name: str, columns: Sequence[str], report: Report) -> bool:
+    """Say whether it is clear which columns of a table to read, and report it if not."""
+    if columns.count("text") == 1 and columns.count("id") <= 1:
+        return True
+    report(f'{name}: expected a column "text" and at most one column "id", got {_shorten(list(columns))}')
+    return False
+
+
+def read_row(text: pa.Scalar[Any], identifier: pa.Scalar[Any] | None = None) -> tuple[str, object]:
+    """Return text and id, None if there is none, of a row's Arrow values.
+
+    Raises:
+        ValueError: If they are no document, with what is wrong as its message.
+    """
     try:
-        text, identifier = row[0].as_py(), row[1].as_py() if row[1:] else None
-    except UnicodeDecodeError:
-        report(f"{name}, row {number} is not UTF-8")
-        return
-    if isinstance(text, str):
-        yield _document(identifier, text, f"{name}:{number}")
-    else:
-        report(f'{name}, row {number}: expected a string in the column "text", got {_shorten(text)}')
+        content, name = text.as_py(), None if identifier is None else identifier.as_py()
+    except UnicodeDecodeError as error:
+        raise ValueError("text or id is not UTF-8") from error
+    if not isinstance(content, str):
+        raise ValueError(f'expected a string in the column "text", got {_shorten(content)}')
+    return content, name
 
 
 def _seekable(file: BinaryIO) -> IO[bytes]:

@@ -7,14 +7,13 @@ quotation attribution). docs/design.md has the figures.
 """
 
 import re
-import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
+from aqwal.annotations.folding import fold
 from aqwal.annotations.page import Page
 from aqwal.annotations.records import Link, Span
 from aqwal.annotations.scheme import ABOUT, QUOTE, SAID_BY, SPEAKER, TOPIC
-from aqwal.annotations.words import TATWEEL
 
 _VERBS = (
     "قال|قول|أضاف|ضيف|أكد|ؤكد|أوضح|وضح|ذكر|أعلن|علن|نقل|أورد|أفاد|فيد|صرح|كتب|رأى|شرح|علق|تابع|أشار|شير|لفت|شدد|حذر|أردف|"
@@ -22,11 +21,13 @@ _VERBS = (
 )
 # What brings a source behind its words: a frame (`بحسب X`) or a reporting verb (`"…"، قال X`).
 _CUE = re.compile(
-    r"\b[وف]?(?:(?:ب?حسب(?:ما)?|وفقا?|طبقا?|نقلا?|استنادا?|على حد|على لسان|كما|مثلما|هكذا|بقول|بحسبه)\b"
-    rf"|[يتن]?(?:{_VERBS})(?:ت|ه|ها|وا)?\b)"
+    fold(
+        r"\b[وف]?(?:(?:ب?حسب(?:ما)?|وفقا?|طبقا?|نقلا?|استنادا?|على حد|على لسان|كما|مثلما|هكذا|بقول|بحسبه)\b"
+        rf"|[يتن]?(?:{_VERBS})(?:ت|ه|ها|وا)?\b)"
+    )
 )
 # What begins the next report instead: `"…"، فيما ذكر X أن …`. A frame joined by `و` is still one's own.
-_NEXT_REPORT = re.compile(r"[،,؛]?\s*(?:و(?!فق|ب?حسب)\w|فيما|بينما|في حين|بعدما|قبل أن|لكن)")
+_NEXT_REPORT = re.compile(fold(r"[،,؛]?\s*(?:و(?!فق|ب?حسب)\w|فيما|بينما|في حين|بعدما|قبل أن|لكن)"))
 _FARTHEST_REPORT_BEHIND = 60
 
 
@@ -93,7 +94,7 @@ class _Linker:
             return False
         if self._sentence_ends_in(quote.end, speaker.start):
             return False
-        between = _bare(self._text[quote.end : speaker.start])
+        between = fold(self._text[quote.end : speaker.start])
         return _NEXT_REPORT.match(between) is None and _CUE.search(between) is not None
 
     def _quote_begins(self, start: int, end: int) -> bool:
@@ -113,8 +114,3 @@ class _Linker:
 
 def _at(spans: list[Span], index: int) -> Span | None:
     return spans[index] if 0 <= index < len(spans) else None
-
-
-def _bare(text: str) -> str:
-    """Take diacritics and tatweel off, so that `أكّد` and `قالـت` are the verbs they are."""
-    return "".join(letter for letter in text if letter != TATWEEL and unicodedata.category(letter)[0] != "M")

@@ -40,7 +40,7 @@ class Predictor:
     Args:
         model_dir: A model folder, as `aqwal.training.export` writes it.
         precision: `int8`, or `fp32` if the folder has it.
-        threads: How many windows are computed side by side; all cores if None.
+        threads: How many windows are computed side by side; all cores that this process may use if None.
 
     Attributes:
         threads: That number.
@@ -69,7 +69,7 @@ class Predictor:
         # Both libraries raise plain Exception or classes of their own for a file they cannot read.
         except Exception as error:
             raise ModelFolderError(f"{model_dir} cannot be loaded ({error}); export the model again") from error
-        self.threads = threads or os.cpu_count() or 1
+        self.threads = threads or _usable_cores()
         self._start_pool()
 
     def predict(self, text: str, document_id: str | None = None) -> Prediction:
@@ -194,6 +194,11 @@ def _pairs(texts: Iterable[str], ids: Iterable[str | None] | None) -> Iterator[t
         yield from ((text, None) for text in texts) if ids is None else zip(texts, ids, strict=True)
     except ValueError as error:
         raise ValueError("there must be as many ids as texts") from error
+
+
+def _usable_cores() -> int:
+    # Not every system can tie a process to some of its cores.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from bisect import bisect_right, insort
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, product
+from itertools import accumulate, chain, product
 from typing import TYPE_CHECKING, NamedTuple
 
 from aqwal.annotations.folding import fold
@@ -27,8 +27,9 @@ _Words = tuple[str, ...]
 
 _WORD = re.compile(r"\w+")
 _PART_END = re.compile(r"[،,؛;()\[\]]|\s[-–—]\s")
-# Names and titles are shorter; of a longer mention only what begins and ends it is compared.
+# Names and titles are shorter and mentions have fewer parts; of what is longer only beginning and end are compared.
 _LONGEST_NAME = 12
+_MOST_PARTS = 8
 _OFFICES = (
     "رئيس نائب وزير وكيل مدير أمين عضو أعضاء قائد زعيم نقيب عميد محافظ حاكم عمدة سفير ممثل ممثلو ممثلي مندوب مبعوث "
     "منسق مفوض مقرر مستشار مساعد متحدث ناطق سكرتير مدرب محامي قاضي مدعي مؤسس صاحب مالك خبير باحث محلل أستاذ طبيب "
@@ -47,7 +48,7 @@ class Speaker:
     """One source of a document and all that it said.
 
     Attributes:
-        name: Its longest mention in words, the first of equals.
+        name: Its longest mention in words; of equals the one with the fewest letters, of these the first.
         mentions: Its SPEAKER spans, as indices of `Prediction.spans`.
         quotes: What it said, in the order of the text.
     """
@@ -85,8 +86,8 @@ def group_mentions(mentions: Sequence[str]) -> list[int]:
     names = [_Name.of(mention) for mention in mentions]
     spots = _Spots()
     source_of = list(range(len(names)))
-    # The longest first, so that what a mention shortens is known before it.
-    for index in sorted(range(len(names)), key=lambda index: (-len(names[index].words), index)):
+    # The longest first, so that what a mention shortens is known before it, and `بومبيو` before `لبومبيو`.
+    for index in sorted(range(len(names)), key=lambda index: (-len(names[index].words), names[index].letters, index)):
         nearest = spots.nearest(names[index], index)
         source_of[index] = index if nearest is None else source_of[nearest]
         spots.add(names[index], index)
@@ -111,8 +112,14 @@ class _Name(NamedTuple):
     def of(cls, mention: str) -> _Name:
         parts = [_WORD.findall(fold(part)) for part in _PART_END.split(mention)]
         words = tuple(word for part in parts for word in part)
-        ends = [sum(map(len, parts[: number + 1])) for number in range(len(parts))]
-        return cls(words, frozenset({0, *ends}), frozenset(ends))
+        all_ends = sorted(set(accumulate(map(len, parts))))
+        ends = frozenset(all_ends[:_MOST_PARTS] + all_ends[-_MOST_PARTS:])
+        return cls(words, ends | {0}, ends)
+
+    @property
+    def letters(self) -> int:
+        """How many letters its words have together."""
+        return sum(map(len, self.words))
 
     def titles(self) -> Iterator[_Words]:
         """Yield what begins the mention or a part of it."""
@@ -146,8 +153,8 @@ class _Spots:
         self._surnames: dict[_Words, list[int]] = defaultdict(list)
 
     def add(self, name: _Name, index: int) -> None:
-        for title in {(form, *rest) for first, *rest in name.titles() for form in _title_forms(first)}:
-            insort(self._titles[title], index)
+        for form in {form for title in name.titles() for form in _title_forms(title)}:
+            insort(self._titles[form], index)
         for surname in set(name.surnames()):
             insort(self._surnames[surname], index)
 
@@ -155,19 +162,36 @@ class _Spots:
         """Return the nearest mention before that is the name or is named by it, else the nearest behind."""
         if not name.words:
             return None
-        rest = name.words[1:]
-        found = [self._titles.get((form, *rest), []) for form in _title_forms(name.words[0])]
-        found += [self._surnames.get((form, *rest), []) for form in _bare_forms(name.words[0])]
+        # As it is written first: `كمال` is nobody's `مال` where there is a Kamal.
+        found = self._named(name.words) or self._named(_bare(name.words))
         before = [places[at - 1] for places in found if (at := bisect_right(places, index))]
         behind = [places[at] for places in found if (at := bisect_right(places, index)) < len(places)]
         return max(before) if before else min(behind, default=None)
 
+    def _named(self, words: _Words) -> list[list[int]]:
+        """Return the places of what these words begin, and of what they end."""
+        found = (self._titles.get(_without_article(words)), self._titles.get(words), self._surnames.get(words))
+        return [places for places in found if places]
 
-def _bare_forms(word: str) -> set[str]:
-    """Return a word with and without the one letter that Arabic writes together with it (`لبومبيو`)."""
-    return {word, word[1:]} if len(word) > 3 and word[0] in "وفبلك" else {word}
+
+def _title_forms(title: _Words) -> Iterator[_Words]:
+    """Yield what to look for a title or a name by, if it is said again.
+
+    Of a word alone the first letter may be its own, as of a name (`ريم` is not `كريم طاهر`); only behind an
+    article it is known not to be (`المنظمة` is `لمنظمة جسور الإغاثة`).
+    """
+    yield _without_article(title)
+    bare = _bare(title)
+    if bare != title:
+        yield _without_article(bare) if bare[1:] else (f"ال{bare[0]}",)
 
 
-def _title_forms(word: str) -> set[str]:
-    """Return the same and the word without article, as who was `وزير المياه` is `الوزير` from then on."""
-    return {*_bare_forms(word), _ARTICLE.sub("", word)}
+def _bare(words: _Words) -> _Words:
+    """Return words without the one letter that Arabic writes together with the first (`لبومبيو`)."""
+    first, *rest = words
+    return (first[1:], *rest) if len(first) > 3 and first[0] in "وفبلك" else words
+
+
+def _without_article(words: _Words) -> _Words:
+    """Return words without the article, as who was `وزير المياه` is `الوزير` from then on."""
+    return (_ARTICLE.sub("", words[0]), *words[1:])

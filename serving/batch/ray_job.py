@@ -1,10 +1,12 @@
 """Answer Parquet files on a Ray cluster: read, map over a pool of actors with a predictor each, write."""
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aqwal.serving.documents import read_row
 from aqwal.serving.predictor import Predictor
 from aqwal.serving.table import Row, rows_of, to_arrow
 
@@ -40,7 +42,7 @@ def predict_parquet(
     Runs on the cluster that Ray is connected to, or starts Ray on this machine.
 
     Args:
-        source: Files or folders, anywhere that Ray can read, with columns `id` and `text`.
+        source: Files or folders, anywhere that Ray can read, with columns `id` and `text`, each once.
         target: A folder that is not there yet.
         model: Model folder; every node must find it under this path.
         precision: `int8`, or `fp32` if the folder has it.
@@ -50,7 +52,7 @@ def predict_parquet(
         What is wrong with each document that was passed over, in a sentence.
 
     Raises:
-        ValueError: If the source lacks a column, or the target is there.
+        ValueError: If the source lacks a column or has it twice, or if the target is there.
     """
     import ray
     from ray.data import SaveMode, read_parquet
@@ -59,9 +61,9 @@ def predict_parquet(
     if Path(target).exists():
         raise ValueError(f"{target} is there already; delete it or name another folder")
     documents = read_parquet(source)
-    missing = [column for column in _COLUMNS if column not in documents.schema().names]
-    if missing:
-        raise ValueError(f'{source}: expected the columns "id" and "text", got {documents.schema().names}')
+    names = documents.schema().names
+    if any(names.count(column) != 1 for column in _COLUMNS):
+        raise ValueError(f'{source}: expected the columns "id" and "text", got {names}')
     collector: Any = ray.remote(num_cpus=0)(_Problems)
     problems = collector.remote()
     answers = answer_dataset(documents.select_columns(list(_COLUMNS)), model, precision, pool or ActorPool(), problems)
@@ -101,20 +103,34 @@ class PredictorActor:
 
     def __call__(self, batch: "pa.Table") -> "pa.Table":
         """Return the rows of the answers to a table of documents."""
-        documents = [(str(row["id"]), row["text"]) for row in batch.select(_COLUMNS).to_pylist()]
-        self._report([name for name, text in documents if not isinstance(text, str)])
         rows: list[Row] = []
-        good = ((text, name) for name, text in documents if isinstance(text, str))
-        for prediction in self._predictor.predict_documents(good):
+        for prediction in self._predictor.predict_documents(self._documents(batch)):
             rows += rows_of(prediction)
         return to_arrow(rows)
 
-    def _report(self, bad: list[str]) -> None:
+    def _documents(self, batch: "pa.Table") -> Iterator[tuple[str, str | None]]:
+        # Row by row, or one that is not UTF-8 would take all others with it.
+        for text, identifier in zip(batch["text"], batch["id"], strict=True):
+            try:
+                content, name = read_row(text, identifier)
+            except ValueError as error:
+                self._tell(f"{_describe(identifier)}: {error}")
+            else:
+                yield content, None if name is None else str(name)
+
+    def _tell(self, problem: str) -> None:
         import ray
 
         # Waited for, or a message could come after the count.
-        expected = 'expected a string in the column "text"'
-        ray.get([self._problems.tell.remote(f"document {name}: {expected}") for name in bad])
+        ray.get(self._problems.tell.remote(problem))
+
+
+def _describe(identifier: "pa.Scalar[Any]") -> str:
+    try:
+        name = identifier.as_py()
+    except UnicodeDecodeError:
+        name = None
+    return "a document without an id that can be read" if name is None else f"document {name}"
 
 
 @dataclass

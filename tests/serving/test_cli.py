@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from importlib.metadata import version
@@ -79,23 +80,29 @@ def test_files_that_cannot_be_read_are_reported_and_the_others_answered_in_order
     )
 
 
+# Lines, and what is told of each.
+_EXPECTED, _NO_JSON = ": expected an object", " is not JSON in UTF-8"
+BAD_LINES = [
+    (b'{"id": "no text"}', _EXPECTED),
+    (b'{"text": 5}', _EXPECTED),
+    (b'["text"]', _EXPECTED),
+    (b"not JSON", _NO_JSON),
+    (b'{"text": "\xd9"}', _NO_JSON),
+]
+
+
 @pytest.mark.parametrize("options", [["--jsonl"], ["--input-format", "jsonl", "--output-format", "jsonl"]])
 def test_json_lines_are_answered_in_order_and_bad_ones_reported(
     tiny_model: Path, predictor: Predictor, seed: Path, tmp_path: Path, options: list[str]
 ) -> None:
     text = seed.read_bytes().decode()
-    lines = [
-        json.dumps({"id": "first", "text": text}, ensure_ascii=False).encode(),
-        b'{"id": "no text"}',
-        b"",
-        b'{"text": 5}',
-        b'["text"]',
-        b"not JSON",
-        b'{"text": "\xd9"}',
-        json.dumps({"text": text[:625]}).encode(),
-        json.dumps({"id": 7, "text": "قال \ud83d", "more": [1]}).encode(),
+    documents = [
+        {"id": "first", "text": text},
+        {"text": text[:625]},
+        {"id": 7, "text": "قال \ud83d", "more": [1]},
     ]
-    (tmp_path / "in.jsonl").write_bytes(b"\n".join(lines))
+    first, *others = [json.dumps(document).encode() for document in documents]
+    (tmp_path / "in.jsonl").write_bytes(b"\n".join([first, *(line for line, _ in BAD_LINES), b"", *others]))
     code, output, errors = aqwal("predict", "--model", tiny_model, *options, "in.jsonl", cwd=tmp_path)
     assert code == 1
     assert answers(output) == [
@@ -103,10 +110,8 @@ def test_json_lines_are_answered_in_order_and_bad_ones_reported(
         predictor.predict(text[:625], "in.jsonl:8").to_dict(),
         predictor.predict("قال \ud83d", "7").to_dict(),
     ]
-    assert re.findall(r"in\.jsonl, line (\d)( is not JSON in UTF-8|: expected an object)", errors) == [
-        *(("2", ": expected an object"), ("4", ": expected an object"), ("5", ": expected an object")),
-        *(("6", " is not JSON in UTF-8"), ("7", " is not JSON in UTF-8")),
-    ]
+    told = re.findall(rf"in\.jsonl, line (\d)({_EXPECTED}|{_NO_JSON})", errors)
+    assert told == [(str(number), problem) for number, (_, problem) in enumerate(BAD_LINES, 2)]
 
 
 def test_standard_input(tiny_model: Path, predictor: Predictor, seed: Path) -> None:
@@ -231,6 +236,47 @@ def test_a_page_that_cannot_be_written_is_told_in_a_sentence(tiny_model: Path, s
     assert (code, output) == (2, b"")
     assert f"{tmp_path} cannot be written" in errors
     assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("command", ["predict", "render"])
+@pytest.mark.parametrize(
+    ("redirection", "expected", "told"),
+    [
+        (">&-", 2, "aqwal: standard output cannot be written: It is closed\n"),
+        (">/dev/full", 2, "aqwal: standard output cannot be written: No space left on device\n"),
+        ("<&-", 1, "aqwal: - cannot be read: Standard input is closed\n"),
+    ],
+)
+def test_a_stream_that_cannot_be_used_is_told_in_a_sentence(
+    tiny_model: Path, seed: Path, command: str, redirection: str, expected: int, told: str
+) -> None:
+    file = "-" if redirection == "<&-" else seed
+    line = shlex.join([AQWAL, command, "--model", str(tiny_model), str(file)])
+    done = subprocess.run(f"{line} {redirection}", shell=True, capture_output=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr.decode()) == (expected, b"", told)
+
+
+def test_a_model_that_cannot_be_read_is_told_in_a_sentence(tiny_model_copy: Path, seed: Path) -> None:
+    (tiny_model_copy / "model.onnx").unlink()
+    # A file that no user can read from its beginning.
+    (tiny_model_copy / "model.onnx").symlink_to("/proc/self/mem")
+    code, output, errors = aqwal("predict", "--model", tiny_model_copy, seed)
+    assert (code, output) == (2, b"")
+    assert errors == f"aqwal: {tiny_model_copy} cannot be read: Input/output error"
+
+
+def test_an_output_whose_name_is_too_long_is_told_in_a_sentence(tiny_model: Path, seed: Path) -> None:
+    code, output, errors = aqwal("predict", "--model", tiny_model, "--output", "a" * 300, seed)
+    assert (code, output) == (2, b"")
+    assert errors == f"aqwal: {'a' * 300} cannot be written: File name too long"
+
+
+def test_render_of_a_folder_is_refused(tiny_model: Path, seed: Path, tmp_path: Path) -> None:
+    arguments = ["--model", tiny_model, "--html", tmp_path / "out.html", seed.parent]
+    code, output, errors = aqwal("render", *arguments, COLUMNS="1000")
+    assert (code, output) == (2, b"")
+    assert f"{seed.parent} is a folder: name one text" in errors
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_missing_extra_is_told_with_how_to_install_it(tiny_model: Path, tmp_path: Path) -> None:

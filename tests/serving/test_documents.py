@@ -65,7 +65,22 @@ def test_a_table_without_a_column_of_texts_is_told(tmp_path: Path, input_format:
         pq.write_table(pa.table({"id": [1], "body": ["x"]}), path)
     documents, (told,) = read(path, input_format=input_format)
     assert documents == []
-    assert "a column \"text\", got ['id', 'body']" in told
+    assert told == f"{path}: expected a column \"text\" and at most one column \"id\", got ['id', 'body']"
+
+
+@pytest.mark.parametrize("input_format", TABLES)
+@pytest.mark.parametrize("header", [["text", "text"], ["id", "text", "id"]])
+def test_a_table_that_has_a_column_twice_is_told_and_the_next_file_read(
+    tmp_path: Path, input_format: str, header: list[str]
+) -> None:
+    path, following = tmp_path / f"1.{input_format}", write(tmp_path / f"2.{input_format}", [("a", "قال")])
+    if input_format == "csv":
+        path.write_text(f"{','.join(header)}\n{','.join(header)}\n")
+    else:
+        pq.write_table(pa.Table.from_arrays([pa.array(["x"])] * len(header), header), path)
+    documents, (told,) = read(path, following, input_format=input_format)
+    assert documents == [("a", "قال")]
+    assert told == f'{path}: expected a column "text" and at most one column "id", got {header}'
 
 
 def test_bad_rows_of_csv_are_told_and_passed_over(tmp_path: Path) -> None:
@@ -90,7 +105,7 @@ def test_bad_rows_of_parquet_are_told_and_passed_over(tmp_path: Path) -> None:
     assert documents == [("1", "one"), ("4", "four")]
     assert told == [
         f'{path}, row 2: expected a string in the column "text", got None',
-        f"{path}, row 3 is not UTF-8",
+        f"{path}, row 3: text or id is not UTF-8",
     ]
 
 
@@ -138,6 +153,29 @@ def test_of_folders_every_file_of_the_format_is_read_by_name(tmp_path: Path, inp
     documents, told = read(tmp_path, input_format=input_format)
     assert ([text for _, text in documents], told) == (["a", "b/1", "b/2", "c/4", "c/d/3"], [])
     assert count_texts([str(tmp_path)], InputFormat(input_format)) == 5
+
+
+def test_in_a_folder_what_is_no_regular_file_is_told_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.txt")
+    (tmp_path / "b.txt").symlink_to("nowhere")
+    (tmp_path / "c.txt").symlink_to("kept")
+    (tmp_path / "kept").write_text("قال")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/d.txt").write_text("نعم")
+    (tmp_path / "linked").symlink_to("folder")
+    documents, told = read(tmp_path, input_format="text")
+    assert [text for _, text in documents] == ["قال", "نعم"]
+    assert told == [
+        f"{tmp_path}/a.txt is no regular file",
+        f"{tmp_path}/b.txt cannot be read: No such file or directory",
+    ]
+
+
+@pytest.mark.parametrize("input_format", FORMATS)
+def test_an_article_in_the_place_of_a_name_is_told(input_format: str) -> None:
+    article = "قال " * 1000
+    assert read(article, input_format=input_format) == ([], [f"{article[:500]} cannot be read: File name too long"])
+    assert count_texts([article], InputFormat(input_format)) is None
 
 
 def test_a_folder_without_such_a_file_is_told(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The predictor with a real session: the same text, the same answer, in whatever company."""
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -159,6 +160,16 @@ def test_ids_of_another_number_than_texts_are_an_error(predictor: Predictor, ids
 def test_threads_must_be_at_least_one(tiny_model: Path, threads: int) -> None:
     with pytest.raises(ValueError, match=f"threads must be 1 or more, not {threads}"):
         Predictor(tiny_model, threads=threads)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system ties no process to a core")
+def test_a_process_tied_to_one_core_computes_in_one_thread(tiny_model: Path) -> None:
+    program = (
+        "import os, sys\nfrom aqwal.serving import Predictor\n"
+        "os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\nprint(Predictor(sys.argv[1]).threads)"
+    )
+    command = [sys.executable, "-c", program, str(tiny_model)]
+    assert subprocess.run(command, capture_output=True, check=True, timeout=60).stdout == b"1\n"
 
 
 def test_no_more_threads_than_asked_for_compute(tiny_model: Path, texts: list[str]) -> None:

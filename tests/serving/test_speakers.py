@@ -1,10 +1,12 @@
 """The mentions of one source, grouped by their words."""
 
+from collections.abc import Sized
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aqwal.serving import PredictedSpan, Prediction, Quote
+from aqwal.serving import PredictedSpan, Prediction, Quote, speakers
 from aqwal.serving.speakers import group_mentions, is_named_by
 
 POMPEO = "وزير الخارجية الأميركي مايك بومبيو"
@@ -44,6 +46,12 @@ def prediction_of(*mentions: str) -> Prediction:
         ("أحمد العلى", "العلي"),
         ("الرئيس الروسي فلاديمير بوتين", "الرئيس بوتين"),
         (POMPEO, "الوزير بومبيو"),
+        (f"ل{POMPEO}", "الوزير"),
+        ("لمقرر اللجنة القانونية، هلال الغافري", "المقرر"),
+        ("لمايك بومبيو، وزير الخارجية", "مايك بومبيو"),
+        ("لمنظمة جسور الإغاثة", "المنظمة"),
+        ("بومبيو", "لبومبيو"),
+        ("كمال جنبلاط", "كمال"),
         ("السيناتور الأميركي بيرني ساندرز، مرشح الرئاسة", "السيناتور ساندرز"),
     ],
 )
@@ -71,6 +79,9 @@ def test_a_name_or_title_belongs_to_the_full_mention(full: str, short: str) -> N
         ("السفير البرتغالي في دكار، دوارتي فالادارس", "دكار"),
         ("رئيسة الجمعية سولين ديلفو", "الجمعية"),
         ("محمد علي", "العلي"),
+        ("وليد جنبلاط", "ليد"),
+        ("كمال جنبلاط", "مال"),
+        ("كريم طاهر", "ريم"),
     ],
 )
 def test_other_words_of_a_mention_are_another_source(longer: str, other: str) -> None:
@@ -130,6 +141,24 @@ def test_speakers_share_out_all_mentions_and_quotes(mentions: list[str]) -> None
     assert sorted(quote.quote for speaker in speakers for quote in speaker.quotes) == [
         quote.quote for quote in prediction.quotes
     ]
+
+
+def test_a_name_is_read_as_written_before_a_letter_is_taken_off() -> None:
+    assert group_mentions(["ريم حداد", "كريم طاهر", "ريم", "كريم"]) == [0, 1, 0, 1]
+
+
+def test_work_is_linear_in_the_parts_of_a_mention(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[int] = []
+
+    def count(words: Sized) -> int:
+        measured[-1] += 1
+        return words.__len__()
+
+    monkeypatch.setattr(speakers, "len", count, raising=False)
+    for parts in (200, 1600):
+        measured.append(0)
+        group_mentions(["، ".join(["وزير"] * parts)])
+    assert measured[1] < 9 * measured[0]
 
 
 def test_a_mention_of_a_thousand_words_and_a_thousand_mentions_are_grouped() -> None:
