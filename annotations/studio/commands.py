@@ -156,7 +156,7 @@ def pull(
     if dry_run:
         typer.echo(f"acceptable documents: {len(done.documents)}; nothing was written")
     else:
-        typer.echo(f"{output}: {len(done.written)} files written, {len(done.unchanged)} were the same already")
+        typer.echo(f"{output}: files written: {len(done.written)}, the same already: {len(done.unchanged)}")
     typer.echo(f"tasks that nobody has annotated yet: {done.bare}")
     kept = "" if dry_run else f"; what the server has of them is in {output / REJECTED_FOLDER}"
     _report(list(map(str, done.rejected)), f"not accepted{kept}")
