@@ -7,7 +7,7 @@ Written by `make benchmark`; all figures are in [speed.json](speed.json). {artic
 sub-tokens), from flashes to long reports, one thread of an {processor}. All in one run, interleaved article by
 article; medians of CPU time. *Times the pipeline*: how many times as fast as transformers' own
 `pipeline("token-classification")`, one article at a time. The first answer, a flash's, and the memory are those of a
-process of its own, from its start.
+process of its own, from its start. [Where the limits are](export.md#how-near-to-the-limit).
 """
 _MODEL = """
 ## {name}
