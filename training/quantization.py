@@ -167,18 +167,23 @@ def quantize(source: Path, target: Path) -> None:
     large = [node.name for node in onnx.load(source).graph.node if node.name.endswith(_LARGE)]
     if not large:
         raise ValueError(f"{source} has no matrices named …{_LARGE}; only a prepared BERT's graph can be quantized")
+    quantize_products(source, target, large)
+    model = onnx.load(target)
+    for node in [node for node in model.graph.node if node.name.endswith(_WORD_EMBEDDINGS)]:
+        _store_table(model.graph, node)
+    onnx.save(model, target)
+
+
+def quantize_products(source: Path, target: Path, kept: Sequence[str]) -> None:
+    """Write an ONNX model with its matrix products in int8 per channel, all but those of the names that are `kept`."""
     quantize_dynamic(
         source,
         target,
         op_types_to_quantize=["MatMul"],
         per_channel=True,
         weight_type=QuantType.QInt8,
-        nodes_to_exclude=large,
+        nodes_to_exclude=list(kept),
     )
-    model = onnx.load(target)
-    for node in [node for node in model.graph.node if node.name.endswith(_WORD_EMBEDDINGS)]:
-        _store_table(model.graph, node)
-    onnx.save(model, target)
 
 
 def _store_table(graph: onnx.GraphProto, lookup: onnx.NodeProto) -> None:

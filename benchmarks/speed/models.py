@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer
@@ -93,7 +94,7 @@ def with_random_weights(cache: Path, size: Size, texts: Sequence[str]) -> tuple[
     return torch_folder, folder
 
 
-def _settings() -> dict[str, object]:
+def _settings() -> dict[str, Any]:
     return dict(json.loads((RELEASED / SETTINGS_FILE).read_text(encoding="utf-8")))
 
 
@@ -102,26 +103,35 @@ def _tokenizer() -> Tokenizer:
     return Tokenizer.from_file(str(RELEASED / TOKENIZER_FILE))
 
 
-def _classifier(size: Size) -> BertForTokenClassification:
-    settings = _settings()
-    torch.manual_seed(0)
-    config = BertConfig(
+def bert_config(size: Size, labels: int, **changes: Any) -> BertConfig:
+    """Return the configuration of a token classifier of a size; `changes` are fields of it."""
+    return BertConfig(
         vocab_size=size.vocabulary,
         hidden_size=size.hidden,
         num_hidden_layers=size.layers,
         num_attention_heads=size.heads,
         intermediate_size=size.feed_forward,
-        num_labels=len(settings["labels"]) * len(TagSet(str(settings["tags"])).tags),
-        attn_implementation="eager",
+        num_labels=labels,
+        **changes,
     )
-    return BertForTokenClassification(config).eval()
+
+
+def _classifier(size: Size) -> BertForTokenClassification:
+    settings = _settings()
+    torch.manual_seed(0)
+    labels = len(settings["labels"]) * len(TagSet(str(settings["tags"])).tags)
+    return BertForTokenClassification(bert_config(size, labels, attn_implementation="eager")).eval()
+
+
+def transformers_tokenizer(**options: Any) -> PreTrainedTokenizerFast:
+    """Return the released tokenizer as transformers wants it; `options` are further arguments of it."""
+    special = {"pad_token": "<pad>", "unk_token": "<unk>", "cls_token": "<s>", "sep_token": "</s>"}
+    return PreTrainedTokenizerFast(tokenizer_object=_tokenizer(), **special, **options)
 
 
 def _save_tokenizer(folder: Path) -> None:
-    special = {"pad_token": "<pad>", "unk_token": "<unk>", "cls_token": "<s>", "sep_token": "</s>"}
     # transformers' pipeline cuts long texts by this length: into windows like ours.
-    length = _settings()["max_length"]
-    PreTrainedTokenizerFast(tokenizer_object=_tokenizer(), model_max_length=length, **special).save_pretrained(folder)
+    transformers_tokenizer(model_max_length=_settings()["max_length"]).save_pretrained(folder)
 
 
 def _export(classifier: BertForTokenClassification, folder: Path, texts: Sequence[str]) -> None:

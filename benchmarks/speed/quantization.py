@@ -10,13 +10,11 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import onnx
 import typer
-from onnxruntime.quantization import QuantType, quantize_dynamic
 from tokenizers import Tokenizer
 
 from aqwal.annotations.records import Document
@@ -27,7 +25,7 @@ from aqwal.training.export import calibration_windows, read_run_folder, write_on
 from aqwal.training.gate import predictor_answers, span_agreement
 from aqwal.training.metrics import Answered, score
 from aqwal.training.model import SpanTagger
-from aqwal.training.quantization import prepare, quantize, smooth
+from aqwal.training.quantization import prepare, quantize, quantize_products, smooth
 from aqwal.training.train import CHECKPOINT
 from speed.race import Time, race
 
@@ -79,7 +77,7 @@ def _export(run: Path, scratch: Path) -> tuple[dict[str, Path], list[Document]]:
         (BUT_DOWN, smoothed, _products(smoothed, r"layer\.\d+/output/dense/")),
         (PARTED, parted, _products(parted, r"/large/")),
     ):
-        _quantize(source, files[name], kept)
+        quantize_products(source, files[name], kept)
     quantize(parted, files[RELEASED])
     for folder in folders.values():
         write_settings(folder, run, config, tagger, {})
@@ -89,17 +87,6 @@ def _export(run: Path, scratch: Path) -> tuple[dict[str, Path], list[Document]]:
 def _products(source: Path, pattern: str) -> list[str]:
     names = (node.name for node in onnx.load(source).graph.node if node.op_type == "MatMul")
     return [name for name in names if re.search(pattern, name)]
-
-
-def _quantize(source: Path, target: Path, kept: Sequence[str]) -> None:
-    quantize_dynamic(
-        source,
-        target,
-        op_types_to_quantize=["MatMul"],
-        per_channel=True,
-        weight_type=QuantType.QInt8,
-        nodes_to_exclude=list(kept),
-    )
 
 
 def _table(folders: dict[str, Path], answers: dict[str, list[Answered]], times: dict[str, Time]) -> str:

@@ -13,20 +13,16 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from datasets import Dataset, disable_progress_bars
-from speed.models import RELEASED, Size
-from tokenizers import Tokenizer
+from speed.models import Size, bert_config, transformers_tokenizer
 from transformers import (
-    BertConfig,
     BertForTokenClassification,
     DataCollatorForTokenClassification,
-    PreTrainedTokenizerFast,
     Trainer,
     TrainerCallback,
     TrainingArguments,
 )
 
 from aqwal.annotations.scheme import LABELS
-from aqwal.serving.model_folder import TOKENIZER_FILE
 from aqwal.training.attention import attend_unasked
 from aqwal.training.config import TrainConfig
 from aqwal.training.data import IGNORED
@@ -114,15 +110,7 @@ def _peak_memory(device: str) -> float:
 
 def _model(size: Size, labels: int) -> BertForTokenClassification:
     torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=size.vocabulary,
-        hidden_size=size.hidden,
-        num_hidden_layers=size.layers,
-        num_attention_heads=size.heads,
-        intermediate_size=size.feed_forward,
-        num_labels=labels,
-        attention_probs_dropout_prob=0.0,
-    )
+    config = bert_config(size, labels, attention_probs_dropout_prob=0.0)
     # As `from_pretrained` would choose it.
     return BertForTokenClassification._from_config(config, attn_implementation="sdpa")
 
@@ -178,8 +166,7 @@ def _trainer(job: Job, windows: Dataset) -> Steps:
     labels = len(LABELS) * len(TAGS.tags)
     model = _model(job.size, labels)
     data = windows.map(_labelled, remove_columns=windows.column_names)
-    special = {"pad_token": "<pad>", "unk_token": "<unk>", "cls_token": "<s>", "sep_token": "</s>"}
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=Tokenizer.from_file(str(RELEASED / TOKENIZER_FILE)), **special)
+    tokenizer = transformers_tokenizer()
     folder = tempfile.mkdtemp(prefix="trainer-")
 
     def run(steps: int, tick: Callable[[], None]) -> None:
