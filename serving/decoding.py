@@ -123,8 +123,8 @@ class Posterior:
         """
         head, middle, _ = tag_set.encode(3, [(0, 3)])
         second = np.minimum(first + 1, len(self.emissions) - 1)
-        with np.errstate(divide="ignore"):
-            begun = np.log(self.of_tags(layer)[first, head]) + self._next(layer, head, middle)[second]
+        begins = self.forward[first, layer, head] + self.backward[first, layer, head] - self.evidence[first, layer]
+        begun = np.minimum(begins, 0.0) + self._next(layer, head, middle)[second]
         lasting = np.cumsum(self._next(layer, middle, middle))
         lost = np.searchsorted(-lasting, begun - np.log(least) - lasting[second], side="right")
         return np.asarray(np.maximum(lost, second) + 1)
