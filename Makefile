@@ -12,7 +12,8 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
-# torch by its exact version and first: a range would fetch the build with CUDA, gigabytes of it.
+# torch first and by its exact version: `==` takes the CPU's build (2.13.0+cpu) where an index has it, and keeps it if it is
+# there already. On Linux PyPI itself has only the build with CUDA, gigabytes of it; README says how to have the CPU's.
 $(VENV)/.installed-%: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(INSTALL) "$$(grep '^torch==' constraints.txt)"
 	$(INSTALL) --editable '.[$*]'

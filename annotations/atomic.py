@@ -38,7 +38,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     """Yield a file beside `path` to write; if the block ends without an error, it is synced and renamed over it.
 
     Raises:
-        OSError: If it cannot be written, or if something else than a file is there.
+        OSError: Naming `path`, if it cannot be written, or if something else than a file is there.
     """
     path = replaceable(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -49,6 +49,9 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
-    except BaseException:
+    except BaseException as error:
         beside.unlink(missing_ok=True)
+        # Writing and syncing name no file, and nobody knows the one beside.
+        if isinstance(error, OSError) and error.errno and error.filename in (None, str(beside)):
+            error.filename = str(path)
         raise

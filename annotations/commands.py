@@ -1,6 +1,5 @@
 """`aqwal agreement`, `aqwal check`, and the groups `aqwal corpus` and `aqwal studio`."""
 
-from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -12,11 +11,13 @@ from rich.table import Table
 from aqwal.annotations.agreement import agreement as agreement_of
 from aqwal.annotations.atomic import write_text
 from aqwal.annotations.curation.commands import app as corpus_app
+from aqwal.annotations.failures import fail, failures_told, reason_of
 from aqwal.annotations.formats.corpus import Corpus, Format, format_of, read_corpus
 from aqwal.annotations.records import AQWAL, PLAIN, SCHEMES, AnnotationError, Document, Problem
 from aqwal.annotations.repair import repair_document
 from aqwal.annotations.scheme import check_document
 from aqwal.annotations.stored import parse_file, read_documents, write_documents
+from aqwal.annotations.stretches import printable
 from aqwal.annotations.studio.commands import app as studio_app
 
 app = typer.Typer()
@@ -36,11 +37,11 @@ def agreement(
     ] = None,
 ) -> None:
     """Print how far annotators agree: F1 of one pass against the other, per label and link."""
-    documents = _read(files)
+    with failures_told():
+        documents = [document for file in files for document in read_documents(file)]
     rows = agreement_of(documents)
     if not rows:
-        typer.echo("aqwal: no document here has two passes besides its adjudicated annotation", err=True)
-        raise typer.Exit(1)
+        fail("no document here has two passes besides its adjudicated annotation", 1)
     table = Table("annotators", "label", "marked", "exact F1", "loose F1")
     for row in rows:
         table.add_row(
@@ -51,11 +52,12 @@ def agreement(
             f"{row.loose:.3f}",
         )
     Console().print(table)
+    typer.echo("loose: spans that overlap; links whose quotes have IoU of .5 or more and whose other ends overlap")
     if html is not None:
         from aqwal.annotations.disagreement_page import DisagreementPage
 
-        write_text(html, DisagreementPage(documents).to_html())
-    typer.echo("loose: spans that overlap; links whose quotes have IoU of .5 or more and whose other ends overlap")
+        with failures_told():
+            write_text(html, DisagreementPage(documents).to_html())
 
 
 class SchemeName(StrEnum):
@@ -91,10 +93,12 @@ def check(
                 _show_corpus(file, read_corpus(file, scheme, kind))
         except AnnotationError as error:
             problems += error.problems
-        except (FileNotFoundError, ValueError) as error:
+        except ValueError as error:
             problems.append(Problem(str(error)))
+        except OSError as error:
+            problems.append(Problem(reason_of(error)))
     for problem in problems:
-        typer.echo(str(problem), err=True)
+        typer.echo(printable(str(problem)), err=True)
     if problems:
         raise typer.Exit(1)
     typer.echo(f"files that follow the scheme: {len(files)}")
@@ -123,17 +127,10 @@ def _show_corpus(file: Path, corpus: Corpus) -> None:
 def _repair(file: Path, documents: list[Document]) -> list[Document]:
     repaired = [repair_document(document) for document in documents]
     changes = [change for _, made in repaired for change in made]
-    for change in changes:
-        typer.echo(f"{file}: {change}")
     fixed = [document for document, _ in repaired]
     if changes:
         write_documents(file, fixed)
+    # What could not be written is not told as done.
+    for change in changes:
+        typer.echo(f"{file}: {change}")
     return fixed
-
-
-def _read(files: Iterable[Path]) -> list[Document]:
-    try:
-        return [document for file in files for document in read_documents(file)]
-    except AnnotationError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from error

@@ -2,6 +2,7 @@
 
 import unicodedata
 
+from aqwal.annotations.normal_forms import normal_form
 from aqwal.annotations.words import TATWEEL, is_invisible
 
 _LETTERS = {**dict.fromkeys("أإآٱ", "ا"), "ى": "ي", "ة": "ه"}
@@ -31,5 +32,6 @@ def fold(text: str) -> str:
     Diacritics, tatweel and invisible characters go; alefs lose their hamza, final ى and ة become ي and
     ه, digits of any script become ASCII ones, Latin letters small ones. Folding twice changes nothing.
     """
-    composed = unicodedata.normalize("NFKC", text).casefold()
+    composed = normal_form("NFKC", text).casefold()
+    # There are no marks left, so nothing to sort.
     return unicodedata.normalize("NFKC", composed.translate(_FOLDED))

@@ -6,13 +6,14 @@ r"""Read and write the inline form: an article with its marks in the text, made 
     Q1 S1 T1
 
 `{S1:…}` is a SPEAKER, `{Q1:…}` a QUOTE, `{T1:…}` a TOPIC; marks nest. After a line `---` there is
-one line a quote: QUOTE, SPEAKER, TOPIC, with `-` for none. Spans that cross without nesting are
+one line a quote, for every quote: QUOTE, SPEAKER, TOPIC, with `-` for none. Spans that cross without nesting are
 closed by name, `{Q1:… {T1:… /Q1} … /T1}`. What is the text's own and looks like the form has a
 backslash before it: `\{`, `\}`, `\\`, `\/S1`, and `\---` or `\===` at the start of a line. A file may hold
-several articles, each begun by its `=== id`.
+several articles, each begun by its `=== id`. Lines of the form end in a line feed alone.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from aqwal.annotations.records import Annotation, AnnotationError, Document, Link, Problem, Span
@@ -32,8 +33,7 @@ def parse_inline(source: str, annotator: str, *, ground_truth: bool = False, fil
         AnnotationError: Listing every mark or link that cannot be read.
     """
     lines = source if source.endswith("\n") else source + "\n"
-    outside = _ARTICLE.sub("", lines).strip()
-    problems = [Problem(f"not part of an article: {outside[:80]!r}", file=file)] if outside else []
+    problems = [Problem(message, file=file) for message in _outside(_ARTICLE.sub("", lines))]
     documents = []
     for article in _ARTICLE.finditer(lines):
         parser = _Parser(article["body"])
@@ -46,6 +46,14 @@ def parse_inline(source: str, annotator: str, *, ground_truth: bool = False, fil
     if problems:
         raise AnnotationError(problems)
     return documents
+
+
+def _outside(rest: str) -> Iterator[str]:
+    """Say what is wrong with what stands in no article."""
+    if rest.strip():
+        told = f"not part of an article: {rest.strip()[:80]!r}"
+        windows = r"; it has Windows line ends (\r\n), and the form's lines end in \n: rewrite it, as with `tr -d '\r'`"
+        yield told + windows * ("\r\n" in rest)
 
 
 class _Parser:
@@ -91,9 +99,11 @@ class _Parser:
         self.spans[opened] = Span(start, self._length, _LABEL_OF[opened[0]])
 
     def links(self, lines: str) -> Iterator[Link]:
-        """Read the lines `Q1 S1 T1` below an article."""
+        """Read the lines `Q1 S1 T1` below an article, one for each quote."""
+        given: Counter[str] = Counter()
         for line in filter(None, map(str.strip, lines.splitlines())):
             names = line.split()
+            given[names[0]] += 1
             unknown = [name for name in names if name != "-" and name not in self.spans]
             if len(names) != 3 or unknown or names[0][0] != "Q":
                 self.problems.append(f"link line {line!r}: expected `Q1 S1 T1` with marked names or `-`")
@@ -101,6 +111,9 @@ class _Parser:
             for name, label in zip(names[1:], (SAID_BY, ABOUT), strict=True):
                 if name != "-":
                     yield Link(self.spans[names[0]], self.spans[name], label)
+        for quote in (name for name, span in self.spans.items() if span.label == QUOTE and given[name] != 1):
+            expected = f"expected one, `{quote} - -` if it has neither speaker nor topic"
+            self.problems.append(f"{quote} has {given[quote] or 'no'} lines below `---`; {expected}")
 
 
 def format_inline(document: Document, annotation: Annotation) -> str:

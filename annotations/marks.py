@@ -5,9 +5,9 @@ pairs are found in three passes: properly nested ones within a paragraph, then l
 same paragraph whose spacing fits, then leftovers that run over a line break (rule 5).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from aqwal.annotations.words import cut_paragraphs
+from aqwal.annotations.words import cut_paragraphs, is_invisible
 
 DOUBLE_MARKS = '"“”„‟«»″〝〞＂'
 SINGLE_MARKS = "'‘’‚‛‹›"
@@ -23,8 +23,25 @@ _CLOSE_AFTER = frozenset(".,،؛;:!?؟…)]}")
 _MAX_PARAGRAPHS_APART = 3
 
 
+def without_invisible(text: str) -> tuple[str, Sequence[int]]:
+    """Return a text without its invisible format characters, and the offset in it of each code point that is left."""
+    invisible = set(filter(is_invisible, set(text)))
+    if not invisible:
+        return text, range(len(text))
+    offsets = [offset for offset, character in enumerate(text) if character not in invisible]
+    return "".join(text[offset] for offset in offsets), offsets
+
+
 def pair_marks(text: str) -> dict[int, int]:
-    """Return the partner of each paired mark, both ways: offset → offset of the other one."""
+    """Return the partner of each paired mark, both ways: offset → offset of the other one.
+
+    Invisible characters are nothing between a mark and what it stands beside.
+    """
+    visible, offsets = without_invisible(text)
+    return {offsets[one]: offsets[other] for one, other in _pair_visible(visible).items()}
+
+
+def _pair_visible(text: str) -> dict[int, int]:
     partners: dict[int, int] = {}
     waiting: list[tuple[int, int]] = []
     for number, (start, end) in enumerate(cut_paragraphs(text)):

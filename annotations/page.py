@@ -2,11 +2,11 @@
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import pairwise
 
-from aqwal.annotations.marks import DOUBLE_MARKS, QUOTATION_MARKS, pair_marks
+from aqwal.annotations.marks import DOUBLE_MARKS, QUOTATION_MARKS, pair_marks, without_invisible
 from aqwal.annotations.words import LINE_BREAK, Word, cut_words
 
 # Not the full stop of `د. أحمد`, as one letter by itself is an abbreviation, and not a row of dots.
@@ -38,8 +38,7 @@ class Page:
     @cached_property
     def sentence_ends(self) -> list[int]:
         """Offset just behind each `.`, `!` or `؟` that ends a sentence: before white space, outside pairs of marks."""
-        ends = (match.end() for match in _SENTENCE_END.finditer(self.text))
-        return [end for end in ends if not self._is_enclosed(end - 1)]
+        return [end for end in self._ends_of(_SENTENCE_END) if not self._is_enclosed(end - 1)]
 
     @cached_property
     def blocks(self) -> list[tuple[int, int]]:
@@ -56,10 +55,19 @@ class Page:
         It is a block, or part of one: a full stop as the last thing inside marks ends a sentence too,
         though a span may run on behind it.
         """
-        closings = (match.end() - 1 for match in _FULL_STOP_IN_MARKS.finditer(self.text))
+        closings = (end - 1 for end in self._ends_of(_FULL_STOP_IN_MARKS))
         ends = [at + 1 for at in closings if self.partners.get(at, at) < at and not self._is_enclosed(at)]
         cut = self._cut_words_at([*self._open_line_breaks, *self.sentence_ends, *ends])
         return [(self.words[first].start, self.words[stop - 1].end) for first, stop in cut]
+
+    def _ends_of(self, pattern: re.Pattern[str]) -> Iterator[int]:
+        """Yield the offset just behind each match, sought as if there were no invisible characters."""
+        visible, offsets = self._visible
+        return (offsets[match.end() - 1] + 1 for match in pattern.finditer(visible))
+
+    @cached_property
+    def _visible(self) -> tuple[str, Sequence[int]]:
+        return without_invisible(self.text)
 
     @property
     def _open_line_breaks(self) -> list[int]:

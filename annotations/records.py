@@ -114,7 +114,8 @@ class Problem:
         named = {"document": self.document, "annotator": self.annotator, "region": self.region}
         where = [self.file, *(f"{name} {value}" for name, value in named.items() if value), offsets]
         shown = f" {self.text!r}" if self.text else ""
-        return f"{', '.join(part for part in where if part)}{shown}: {self.message}"
+        place = ", ".join(part for part in where if part) + shown
+        return f"{place}: {self.message}" if place else self.message
 
 
 class AnnotationError(ValueError):

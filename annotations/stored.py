@@ -7,7 +7,7 @@ always give the same bytes. Whatever cannot be read is reported, never dropped i
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -59,21 +59,36 @@ def parse_file(path: Path, schemes: Collection[str] = (AQWAL,)) -> tuple[list[Do
     """Read what a file holds and list what it could not; edges and links are not checked yet."""
     try:
         tasks = json.loads(path.read_bytes().decode("utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         return [], [Problem(f"not UTF-8 JSON: {error}", file=str(path))]
     if not isinstance(tasks, list):
         return [], [Problem("expected a JSON list of tasks", file=str(path))]
     read = [parse_task(task, f"number {number}", str(path), schemes) for number, task in enumerate(tasks)]
     documents = [document for document, _ in read if document is not None]
     problems = [problem for _, found in read for problem in found]
+    problems += [problem for document in documents for problem in _doubles(document, str(path))]
     twice = [name for name, count in Counter(document.id for document in documents).items() if count > 1]
     return documents, problems + [Problem("two tasks have this id", name, file=str(path)) for name in twice]
+
+
+def _doubles(document: Document, file: str) -> Iterator[Problem]:
+    """Yield a problem if there are two ground truths, and one for each annotator who has two annotations."""
+    truths = [one.annotator for one in document.annotations if one.ground_truth]
+    if len(truths) > 1:
+        message = f"{len(truths)} annotations are ground truth ({', '.join(truths)}); expected one at most"
+        yield Problem(message, document.id, file=file)
+    for name, count in Counter(one.annotator for one in document.annotations).items():
+        # Nobody can tell whose those without a name are.
+        if name and count > 1:
+            yield Problem(f"{count} annotations have this name; expected one", document.id, name, file=file)
 
 
 def parse_task(
     task: Any, name: str, file: str = "", schemes: Collection[str] = (AQWAL,)
 ) -> tuple[Document | None, list[Problem]]:
     """Read what a task of the stored form holds and list what it could not; edges and links are not checked yet.
+
+    Of a server, which this reads too, a task may have several annotations of one annotator, or several ground truths.
 
     Args:
         task: The task, as JSON gives it.

@@ -82,15 +82,22 @@ def _legal_edges(page: Page, start: int, end: int, label: str) -> tuple[int, int
     none has one mark of a pair inside and one outside, and none lies within a pair. So a QUOTE takes in
     the pairs that it cuts, and the pair of which it is the better half. No SPEAKER or TOPIC cuts a pair.
     """
+    edges = _cutting_no_pair(page, start, end, label)
+    around = page.quotation_around(*edges) if edges is not None and label == QUOTE else None
+    if edges is None or around is None or 2 * (edges[1] - edges[0]) <= around[1] - around[0]:
+        return edges
+    return _cutting_no_pair(page, around[0], around[1] + 1, label)
+
+
+def _cutting_no_pair(page: Page, start: int, end: int, label: str) -> tuple[int, int] | None:
+    """Return the snapped edges, for a QUOTE with the pairs that it cuts; None for another span that cuts any."""
     edges = snap(page, start, end, label)
     while edges is not None and (cut := page.pairs_cut(*edges)):
         if label != QUOTE:
             return None
-        edges = min(edges[0], cut[0][0]), max(edges[1], *(closing + 1 for _, closing in cut))
-    around = page.quotation_around(*edges) if edges is not None and label == QUOTE else None
-    if edges is None or around is None or 2 * (edges[1] - edges[0]) <= around[1] - around[0]:
-        return edges
-    return around[0], around[1] + 1
+        # Each time it holds more marks: no sentence ends and no line is cut between those of a pair.
+        edges = snap(page, min(edges[0], cut[0][0]), max(edges[1], *(closing + 1 for _, closing in cut)), label)
+    return edges
 
 
 def choose(candidates: Sequence[Candidate], threshold: float) -> list[Candidate]:

@@ -46,5 +46,6 @@ def main() -> None:
         app()
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
-        hint = f"pip install 'aqwal[{_EXTRAS.get(package, 'annotations,serving,training')}]'"
-        sys.exit(f"aqwal: this command needs the package {error.name}; install it with `{hint}`")
+        extra = _EXTRAS.get(package, "annotations,serving,training")
+        hint = f"install aqwal with its extra {extra}, in a checkout by `pip install -e '.[{extra}]'`"
+        sys.exit(f"aqwal: this command needs the package {error.name}; {hint}")

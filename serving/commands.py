@@ -114,6 +114,8 @@ def render(
 
     if is_folder(file):
         raise typer.BadParameter(f"{file} is a folder: name one text")
+    if html is not None and would_read([file], InputFormat.text, html):
+        raise typer.BadParameter(f"--html {html} is the text to be read: choose another place")
     predictor = load_predictor(model, precision, None)
     failures = _Failures()
     for document in read_texts([file], InputFormat.text, failures.report):

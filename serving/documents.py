@@ -183,7 +183,7 @@ def _from_lines(name: str, file: BinaryIO, report: Report) -> Iterator[TextDocum
         if isinstance(text, str):
             yield _document(entry.get("id"), text, f"{name}:{number}")
         else:
-            given = line.decode("utf-8", "replace").strip()[:60]
+            given = _shorten(line.decode("utf-8", "replace").strip())
             report(f'{name}, line {number}: expected an object with a string "text", got {given}')
 
 

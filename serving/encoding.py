@@ -17,6 +17,8 @@ from aqwal.serving.windows import Window, cut_windows
 # Sub-tokens kept of one word; no Arabic word needs so many, a line of base64 would.
 MAX_SUBTOKENS = 32
 _CACHED_WORDS = 50_000
+# Code points; a longer one hardly comes again, and thousands of them would fill memory.
+_LONGEST_CACHED_WORD = 100
 
 
 @dataclass(frozen=True)
@@ -92,10 +94,17 @@ class WordEncoder:
         if len(known) + len(new) > _CACHED_WORDS:
             known, new = {}, list(dict.fromkeys(words))
             self._known = known
-        normalised = [normalize_word(word) for word in new]
-        for word, encoding in zip(new, self._tokenizer.encode_batch(normalised, add_special_tokens=False), strict=True):
-            known[word] = encoding.ids[:MAX_SUBTOKENS] or [self.unknown]
-        return [known[word] for word in words]
+        encoded = self._tokenize(new)
+        known.update((word, ids) for word, ids in encoded.items() if len(word) <= _LONGEST_CACHED_WORD)
+        return [encoded[word] if word in encoded else known[word] for word in words]
+
+    def _tokenize(self, words: list[str]) -> dict[str, list[int]]:
+        normalised = [normalize_word(word) for word in words]
+        encodings = self._tokenizer.encode_batch(normalised, add_special_tokens=False)
+        return {
+            word: encoding.ids[:MAX_SUBTOKENS] or [self.unknown]
+            for word, encoding in zip(words, encodings, strict=True)
+        }
 
     def _encode_window(self, window: Window, ids: list[list[int]], lengths: NDArray[np.int64]) -> EncodedWindow:
         inside = [piece for word in ids[window.first : window.stop] for piece in word]

@@ -36,6 +36,7 @@ encoder is trained: one with a multilingual vocabulary gets the same words.
 import re
 import unicodedata
 
+from aqwal.annotations.normal_forms import normal_form
 from aqwal.annotations.words import TATWEEL, is_invisible
 
 NORMALIZATION_VERSION = "aqwal-norm-1"
@@ -79,8 +80,9 @@ _FOLDED = {**_LETTERS, **_PUNCTUATION}
 
 _REPEATED = re.compile(r"([^0-9])\1{2,}")
 _STANDS_APART = re.compile(rf"[^0-9a-zA-Z{_ARABIC_LETTERS}\[\]\s]")
-_DIGITS_THEN_LETTERS = re.compile(f"([0-9]+)([{_ARABIC_LETTERS}]+)")
-_LETTERS_THEN_DIGITS = re.compile(f"([{_ARABIC_LETTERS}]+)([0-9]+)")
+# Only from the beginning of a run: from each place in it, a word of a million letters would take hours.
+_DIGITS_THEN_LETTERS = re.compile(f"(?<![0-9])([0-9]+)([{_ARABIC_LETTERS}]+)")
+_LETTERS_THEN_DIGITS = re.compile(f"(?<![{_ARABIC_LETTERS}])([{_ARABIC_LETTERS}]+)([0-9]+)")
 
 
 class _EncoderView(dict[int, str]):
@@ -101,7 +103,7 @@ def normalize_word(word: str) -> str:
     left (lone tatweel, emoji, lone surrogate, combining marks or invisible characters only).
     Normalising a part of the answer again changes nothing. Any string is accepted.
     """
-    seen = unicodedata.normalize("NFC", word).translate(_VIEW)
+    seen = normal_form("NFC", word).translate(_VIEW)
     seen = _REPEATED.sub(r"\1\1", seen)
     seen = _STANDS_APART.sub(r" \g<0> ", seen)
     seen = _DIGITS_THEN_LETTERS.sub(r" \1 \2 ", seen)

@@ -12,8 +12,8 @@ from aqwal.serving.speakers import Speaker, group_speakers, is_named_by
 class PredictedSpan:
     """A span found in a text: `text` is exactly the document's `[start:end]`, in code points.
 
-    `score` is the posterior probability, 0 to 1, that exactly the decoded words, before their edges
-    are snapped to the scheme, are a span of this label.
+    `score` is the probability, 0 to 1, that a span of this label snaps to exactly these edges: that of all
+    the word ranges which the scheme gives them, together.
     """
 
     label: str

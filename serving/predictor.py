@@ -7,7 +7,9 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +27,7 @@ _Logits = NDArray[np.float32]
 _Ending = tuple[Page, str | None]
 # Sub-tokens of the window that is tried when a model is loaded, from the first of its vocabulary to the last.
 _TRIED = 8
+_MISSING: Any = object()
 
 
 class Predictor:
@@ -190,10 +193,14 @@ class Predictor:
 
 
 def _pairs(texts: Iterable[str], ids: Iterable[str | None] | None) -> Iterator[tuple[str, str | None]]:
-    try:
-        yield from ((text, None) for text in texts) if ids is None else zip(texts, ids, strict=True)
-    except ValueError as error:
-        raise ValueError("there must be as many ids as texts") from error
+    if ids is None:
+        yield from ((text, None) for text in texts)
+        return
+    # Not `strict`, which cannot be told from what reading the caller's texts may raise.
+    for text, document_id in zip_longest(texts, ids, fillvalue=_MISSING):
+        if text is _MISSING or document_id is _MISSING:
+            raise ValueError("there must be as many ids as texts")
+        yield text, document_id
 
 
 def _usable_cores() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from string import Template
@@ -54,6 +55,8 @@ _LEGEND = """<span class="speaker">المتحدث</span> · <span class="quote">
 _OTHER_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 _OTHER_TERMINAL_STYLES = ("bold blue", "bold yellow", "bold green", "bold magenta", "bold red", "bold cyan")
 _KINDS = {"direct": "مباشر", "indirect": "غير مباشر", "mixed": "مختلط"}
+# A terminal would obey them; a carriage return hides what stands before it, unless a line of Windows ends with it.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|\r(?!\n)")
 _TERMINAL_STYLES = {"SPEAKER": "bold blue", "QUOTE": "on grey23", "TOPIC": "underline green"}
 
 
@@ -117,16 +120,23 @@ def _safe(text: str) -> str:
 
 
 def to_terminal(prediction: Prediction) -> list[Text]:
-    """Return the text with its spans in colours, then one paragraph a quote, for rich to print."""
+    """Return the text with its spans in colours, then one paragraph a quote, for rich to print.
+
+    `�` stands for each control character but tabulators and line ends.
+    """
     from rich.text import Text
 
     shown, others = Text(), _other_labels(prediction)
     styles_of = _TERMINAL_STYLES | {label: _turn(_OTHER_TERMINAL_STYLES, n) for label, n in others.items()}
     for start, end, spans in stretches(0, len(prediction.text), prediction.spans):
         styles = sorted((styles_of[span.label] for span in spans), key=len, reverse=True)
-        shown.append(printable(prediction.text[start:end]), style=" ".join(styles))
+        shown.append(_without_controls(prediction.text[start:end]), style=" ".join(styles))
     legend = [Text(" · ").join(Text(label, style=styles_of[label]) for label in others)] if others else []
     return [shown, *legend, *(_terminal_quote(prediction, number) for number in range(len(prediction.quotes)))]
+
+
+def _without_controls(text: str) -> str:
+    return _CONTROLS.sub("�", printable(text))
 
 
 def _terminal_quote(prediction: Prediction, number: int) -> Text:
@@ -139,6 +149,6 @@ def _terminal_quote(prediction: Prediction, number: int) -> Text:
         (": ", "QUOTE", quote.quote),
         (" ← ", "TOPIC", quote.topic),
     ):
-        words = "—" if index is None else printable(prediction.spans[index].text)
+        words = "—" if index is None else _without_controls(prediction.spans[index].text)
         shown.append(name).append(words, style=_TERMINAL_STYLES[label])
     return shown.append(f" ({quote.kind}, {quote.score:.2f})", style="dim")

@@ -36,10 +36,23 @@ _OFFICES = (
     "مراسل محرر مصدر مصادر مسؤول مكتب بيان موقع صحيفة"
 )
 _PREPOSITIONS = "باسم في من لدى عن على إلى بين عند ضد مع حول بشأن لشؤون"
-# What may not stand before a name that ends a mention: the words behind it complete an office (`رئيس الاتحاد`).
-_OPENS_COMPLEMENT = re.compile(
-    rf"[وفبل]?(?:{'|'.join(fold(_OFFICES).split())})[هت]?|{'|'.join(fold(_PREPOSITIONS).split())}"
+# What hands an office on to the word behind it (`رئيس لجنة الصليب الأحمر`), and alone is part of a name (`حركة حماس`).
+_BODIES = (
+    "وزارة وزراء خارجية داخلية دفاع مالية صحة حركة حزب لجنة مجلس هيئة منظمة مؤسسة جمعية جماعة تنظيم جبهة تيار "
+    "كتلة تحالف ائتلاف اتحاد نقابة رابطة شركة بنك شبكة وكالة قناة مركز معهد جامعة كلية مستشفى بلدية مدينة ولاية "
+    "محافظة منطقة دولة جمهورية مملكة إمارة حكومة برلمان قيادة أركان جيش قوات شرطة جهاز إدارة دائرة مديرية محكمة "
+    "بعثة وفد فريق منتخب"
 )
+
+
+def _alternatives(words: str) -> str:
+    return "|".join(fold(words).split())
+
+
+# What may not stand before a name that ends a mention: the words behind it complete an office (`رئيس الاتحاد`).
+_OPENS_COMPLEMENT = re.compile(rf"[وفبل]?(?:{_alternatives(_OFFICES)})[هت]?|{_alternatives(_PREPOSITIONS)}")
+_GOES_ON_WITH_COMPLEMENT = re.compile(rf"[وفبل]?(?:{_alternatives(_BODIES)})")
+_HOLDS_OFFICE = re.compile(rf"[وفبل]?ال(?:{_alternatives(_OFFICES)})[هت]?")
 _ARTICLE = re.compile(r"[وف]?(?:لل|[بك]?ال)(?=\w{2})")
 
 
@@ -102,11 +115,12 @@ def is_named_by(mention: str, name: str) -> bool:
 
 
 class _Name(NamedTuple):
-    """A mention's words, folded, and where its parts begin and end among them."""
+    """A mention's words, folded, where its parts begin and end, and where what completes an office begins."""
 
     words: _Words
     starts: frozenset[int]
     ends: frozenset[int]
+    complements: frozenset[int]
 
     @classmethod
     def of(cls, mention: str) -> _Name:
@@ -114,7 +128,8 @@ class _Name(NamedTuple):
         words = tuple(word for part in parts for word in part)
         all_ends = sorted(set(accumulate(map(len, parts))))
         ends = frozenset(all_ends[:_MOST_PARTS] + all_ends[-_MOST_PARTS:])
-        return cls(words, ends | {0}, ends)
+        opening = chain.from_iterable(map(_open_complements, parts))
+        return cls(words, ends | {0}, ends, frozenset(index for index, opens in enumerate(opening, 1) if opens))
 
     @property
     def letters(self) -> int:
@@ -141,8 +156,17 @@ class _Name(NamedTuple):
         """Yield what ends the mention or a part of it, complements of an office left out."""
         for end in self.ends:
             for start in range(max(end - _LONGEST_NAME, 0), end):
-                if not (start and _OPENS_COMPLEMENT.fullmatch(self.words[start - 1])):
+                if start not in self.complements:
                     yield self.words[start:end]
+
+
+def _open_complements(part: Sequence[str]) -> Iterator[bool]:
+    """Say of each word of a part of a mention whether the word behind it completes an office."""
+    in_office = False
+    for word in part:
+        opens = _OPENS_COMPLEMENT.fullmatch(word) is not None
+        yield opens or (in_office and _GOES_ON_WITH_COMPLEMENT.fullmatch(word) is not None)
+        in_office = in_office or opens or _HOLDS_OFFICE.fullmatch(word) is not None
 
 
 class _Spots:

@@ -82,13 +82,6 @@ class TagSet:
                 row[stop - 1] = number["S" if stop - first == 1 else "E"]
         return row
 
-    def decode(self, row: NDArray[np.integer]) -> list[tuple[int, int]]:
-        """Return the (first, stop) word ranges of a legal row of tags, in order."""
-        begins = np.flatnonzero(self.begins[row])
-        inside_after = np.append(self.continues[row], False)
-        ends = np.flatnonzero((row != OUTSIDE) & ~inside_after[1:])
-        return [(int(first), int(last) + 1) for first, last in zip(begins, ends, strict=True)]
-
     def strict_names(self, row: NDArray[np.integer], label: str) -> list[str]:
         """Return the tags as `B-QUOTE` and so on, as seqeval reads them."""
         return [tag if tag == "O" else f"{tag}-{label}" for tag in (self.tags[index] for index in row)]

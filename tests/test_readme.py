@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,15 @@ def test_every_file_named_exists(root: Path, readme: str):
     named = set(re.findall(r"\]\(([^)#:]+)\)", readme)) | set(re.findall(r"--config (\S+)", readme))
     assert named
     assert [name for name in sorted(named) if not (root / name).exists()] == []
+
+
+def test_what_it_installs_is_this_checkout_with_extras_that_exist(root: Path, readme: str):
+    named = re.findall(r"pip install [^`\n]*'([^']*)\[([a-z,]+)\]'", readme)
+    extras = tomllib.loads((root / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert named
+    # Not by its name, under which no index has it.
+    assert {where for where, _ in named} == {"."}
+    assert {extra for _, listed in named for extra in listed.split(",")} <= set(extras)
 
 
 def test_every_aqwal_command_named_takes_its_options(readme: str):

@@ -8,9 +8,9 @@ documents, order and rates. The result is a run folder like theirs, ready for ex
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import typer
@@ -18,37 +18,92 @@ import yaml
 
 from aqwal.annotations.atomic import write_text
 from aqwal.serving.model_folder import TOKENIZER_FILE, file_sha256
+from aqwal.training.config import TrainConfig
+from aqwal.training.data import PARTS
 from aqwal.training.model import SpanTagger
-from aqwal.training.run_folder import CONFIG_FILE, DATA_FILE, METRICS_FILE, VERSIONS_FILE, as_json, check_finished
+from aqwal.training.run_folder import (
+    CONFIG_FILE,
+    DATA_FILE,
+    METRICS_FILE,
+    VERSIONS_FILE,
+    as_json,
+    check_finished,
+    write_config,
+)
+from aqwal.training.sealed import put, unfinished_of
 from aqwal.training.train import CHECKPOINT
 
+AVERAGED = "averaged"
 # What two runs must have in common for their weights to lie in one place.
 _ALIKE = ("base", "labels", "tags", "loss", "max_length", "overlap", "seed")
 
 
 def average_runs(runs: Sequence[Path], output: Path) -> None:
-    """Write a run folder with the mean of the runs' weights and transitions, described as the first run is.
+    """Write a run folder with the mean of the runs' weights and transitions.
+
+    It is described as the first run is, but with the documents of all: trained on are those that some run trained on.
 
     Args:
         runs: Two or more run folders of `train.py`.
-        output: The run folder to write.
+        output: The run folder to write; an earlier average there is replaced.
 
     Raises:
         FileNotFoundError: If a run folder is incomplete.
-        ValueError: If there are fewer than two runs or they do not fit together.
+        ValueError: If there are fewer than two runs, they do not fit together, or `output` is something else.
     """
     _check_alike(runs)
+    _check_output(output)
+    unfinished = unfinished_of(output)
+    shutil.rmtree(unfinished, ignore_errors=True)
+    try:
+        _save_mean(runs, unfinished / CHECKPOINT)
+        _describe(runs, unfinished)
+        put(unfinished, output)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _save_mean(runs: Sequence[Path], checkpoint: Path) -> None:
     taggers = [SpanTagger.load(run / CHECKPOINT) for run in runs]
     states = [tagger.state_dict() for tagger in taggers]
     mean = {name: torch.stack([state[name] for state in states]).mean(dim=0) for name in states[0]}
     taggers[0].load_state_dict(mean)
-    taggers[0].save(output / CHECKPOINT)
-    shutil.copyfile(runs[0] / CHECKPOINT / TOKENIZER_FILE, output / CHECKPOINT / TOKENIZER_FILE)
-    for name in (CONFIG_FILE, DATA_FILE, VERSIONS_FILE):
-        shutil.copyfile(runs[0] / name, output / name)
-    metrics = json.loads((runs[0] / METRICS_FILE).read_text(encoding="utf-8"))
-    metrics["kept"]["averaged"] = [run.name for run in runs]
-    write_text(output / METRICS_FILE, as_json(metrics))
+    taggers[0].save(checkpoint)
+    shutil.copyfile(runs[0] / CHECKPOINT / TOKENIZER_FILE, checkpoint / TOKENIZER_FILE)
+
+
+def _describe(runs: Sequence[Path], folder: Path) -> None:
+    configs = [yaml.safe_load((run / CONFIG_FILE).read_text(encoding="utf-8")) for run in runs]
+    patterns = dict.fromkeys(pattern for config in configs for pattern in config["documents"])
+    write_config(folder, TrainConfig(**{**configs[0], "documents": list(patterns)}))
+    write_text(folder / DATA_FILE, as_json(_joined([_read(run / DATA_FILE) for run in runs])))
+    shutil.copyfile(runs[0] / VERSIONS_FILE, folder / VERSIONS_FILE)
+    metrics = _read(runs[0] / METRICS_FILE)
+    metrics["kept"][AVERAGED] = [run.name for run in runs]
+    write_text(folder / METRICS_FILE, as_json(metrics))
+
+
+def _joined(described: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the files and documents of all runs; what one of them learned from is held out of none."""
+    train = dict.fromkeys(name for one in described for name in one["documents"]["train"])
+    held_out = {
+        part: [name for name in described[0]["documents"][part] if name not in train]
+        for part in PARTS
+        if part != "train"
+    }
+    files = {name: sha256 for one in described for name, sha256 in one["files"].items()}
+    return {"files": files, "documents": {"train": list(train), **held_out}}
+
+
+def _check_output(output: Path) -> None:
+    metrics = output / METRICS_FILE
+    if output.exists() and not (metrics.is_file() and AVERAGED in _read(metrics)["kept"]):
+        raise ValueError(f"{output} is there and is no average of runs; give another --output, or remove it")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
 
 
 def _check_alike(runs: Sequence[Path]) -> None:
@@ -56,7 +111,7 @@ def _check_alike(runs: Sequence[Path]) -> None:
         raise ValueError(f"an average needs two runs or more, got {len(runs)}")
     described = []
     for run in runs:
-        check_finished(run, (CONFIG_FILE, METRICS_FILE, f"{CHECKPOINT}/{TOKENIZER_FILE}"))
+        check_finished(run, (f"{CHECKPOINT}/{TOKENIZER_FILE}",))
         config = yaml.safe_load((run / CONFIG_FILE).read_text(encoding="utf-8"))
         tokenizer = file_sha256(run / CHECKPOINT / TOKENIZER_FILE)
         described.append({**{name: config[name] for name in _ALIKE}, "tokenizer": tokenizer})
@@ -73,7 +128,7 @@ def main(
     """Average the weights of several runs into a run folder."""
     try:
         average_runs(runs, output)
-    except (FileNotFoundError, ValueError) as error:
+    except (OSError, ValueError) as error:
         raise SystemExit(f"average: {error}") from error
 
 

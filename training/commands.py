@@ -1,6 +1,8 @@
 """`aqwal evaluate`."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -42,7 +44,8 @@ def evaluate(
     for label, f1 in scores["pairs"].items():
         typer.echo(f"pair F1 {label}: {f1:.3f}")
     if json_file is not None:
-        write_text(json_file, json.dumps(scores, ensure_ascii=False, indent=1) + "\n")
+        with _told((OSError,)):
+            write_text(json_file, json.dumps(scores, ensure_ascii=False, indent=1) + "\n")
 
 
 def scores_table(scores: dict[str, Any]) -> Table:
@@ -58,17 +61,29 @@ def _answer(model: Path, files: list[Path], file_format: Format | None, precisio
     from aqwal.serving import Predictor
     from aqwal.training.metrics import Answered
 
-    try:
+    with _told((OSError, ValueError)):
         predictor = Predictor(model, precision)
         scheme = predictor.folder.settings["scheme"]
         corpus = Corpus.joined(read_corpus(file, scheme, file_format) for file in files)
-    except (FileNotFoundError, ValueError) as error:
-        typer.echo(f"aqwal: {error}", err=True)
-        raise typer.Exit(1) from error
+        if without := [document.id for document in corpus.documents if document.gold is None]:
+            raise ValueError(
+                f"documents {', '.join(without[:5])} ({len(without)} in all) have no annotation with ground_truth to "
+                "be scored against; adjudicate them, or leave them out"
+            )
     for line in corpus.summary():
         typer.echo(f"aqwal: {line}", err=True)
     answers = predictor.predict_many(document.text for document in corpus.documents)
     return [Answered(document, answer) for document, answer in zip(corpus.documents, answers, strict=True)]
+
+
+@contextmanager
+def _told(errors: tuple[type[Exception], ...]) -> Iterator[None]:
+    """Turn what a person can mend into a message and status 1."""
+    try:
+        yield
+    except errors as error:
+        typer.echo(f"aqwal: {error}", err=True)
+        raise typer.Exit(1) from error
 
 
 def _gold_labels(answered: "list[Answered]") -> set[str]:

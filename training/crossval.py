@@ -28,6 +28,7 @@ from aqwal.training.data import load_documents
 from aqwal.training.folds import Folds, check_folds, make_folds
 from aqwal.training.logs import start_logging
 from aqwal.training.metrics import Answered, score
+from aqwal.training.origin import fingerprint
 from aqwal.training.reliability import reliability_of
 from aqwal.training.run_folder import as_json
 from aqwal.training.slices import Slices, slice_answers
@@ -73,6 +74,10 @@ class CrossValidationConfig(TrainConfig):
         check_folds(self.folds, ids)
         return self.folds
 
+    def training(self, **own: Any) -> TrainConfig:
+        """Return the training run of one trial, `own` being what sets it apart from the others."""
+        return TrainConfig(**{**self.model_dump(include=set(TrainConfig.model_fields)), **own})
+
     def fold_folder(self, seed: int, number: int) -> Path:
         """Return the folder of one trial."""
         return self.path(self.output_dir) / f"seed-{seed}" / f"fold-{number}"
@@ -93,10 +98,10 @@ def cross_validate(config: CrossValidationConfig) -> dict[str, Any]:
     """Train and score every fold with every seed; the result is also written to the output folder.
 
     Returns:
-        Under `seeds` the scores over all out-of-fold answers of each seed; under `summary` mean and
-        standard deviation over the seeds of each label's F1 figures, macro F1 and pair F1; under
-        `slices` the same by subject, style and words of the articles, with how many they are; under
-        `calibration` temperatures, thresholds, and what answers and reliability become with them.
+        Under `fingerprint` what identifies documents and settings; under `seeds` the scores over all out-of-fold
+        answers of each seed; under `summary` mean and standard deviation over the seeds of each label's F1 figures,
+        macro F1 and pair F1; under `slices` the same by subject, style and words of the articles, with how many they
+        are; under `calibration` temperatures, thresholds, and what answers and reliability become with them.
 
     Raises:
         ValueError: If the folds are not a partition of the documents.
@@ -107,6 +112,7 @@ def cross_validate(config: CrossValidationConfig) -> dict[str, Any]:
     answered = [_joined(one.answered for one in of_seed) for of_seed in outcomes.values()]
     by_seed = [score(answers, config.labels) for answers in answered]
     result = {
+        "fingerprint": fingerprint([config], [documents]),
         "folds": [list(fold) for fold in folds],
         "seeds": dict(zip(map(str, outcomes), by_seed, strict=True)),
         "summary": summarise(by_seed),
@@ -118,13 +124,15 @@ def cross_validate(config: CrossValidationConfig) -> dict[str, Any]:
 
 
 def read_out_of_fold(config: CrossValidationConfig, documents: Sequence[Document]) -> list[list[Answered]] | None:
-    """Return the stored answers of each seed on all documents; None if the cross-validation is not finished."""
+    """Return the stored answers of each seed on all documents.
+
+    None if the cross-validation is not finished, or one of other documents or settings lies there.
+    """
     path = config.path(config.output_dir) / RESULT_FILE
-    if not path.is_file():
+    stored = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if stored.get("fingerprint") != fingerprint([config], [documents]):
         return None
-    folds = json.loads(path.read_text(encoding="utf-8"))["folds"]
-    check_folds(folds, (document.id for document in documents))
-    return [_read_folds(config, documents, folds, seed) for seed in config.seeds]
+    return [_read_folds(config, documents, stored["folds"], seed) for seed in config.seeds]
 
 
 def _read_folds(
@@ -151,10 +159,9 @@ def _run_folds(config: CrossValidationConfig, documents: Sequence[Document], fol
 
 def _trial(config: CrossValidationConfig, folds: Folds, seed: int, number: int) -> Trial:
     run = config.fold_folder(seed, number)
-    rest = [identifier for other, fold in enumerate(folds) if other != number for identifier in fold]
+    rest = sorted(identifier for other, fold in enumerate(folds) if other != number for identifier in fold)
     write_text(run / SPLITS_FILE, as_json({"train": rest, "test": folds[number]}))
-    fields = config.model_dump(include=set(TrainConfig.model_fields))
-    return Trial(TrainConfig(**{**fields, "seed": seed, "splits": str(run / SPLITS_FILE), "output_dir": str(run)}))
+    return Trial(config.training(seed=seed, splits=str(run / SPLITS_FILE), output_dir=str(run)))
 
 
 def _slices(config: CrossValidationConfig, by_seed: Sequence[Sequence[Answered]]) -> dict[str, Any]:

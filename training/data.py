@@ -28,6 +28,9 @@ from aqwal.serving.tags import TagSet
 PARTS = ("train", "development", "test")
 # The loss of these words is not counted; torch's own sign for it.
 IGNORED = -100
+_SPLITS_FORM = (
+    f"expected a mapping of {', '.join(PARTS)} to lists of document ids, each once; give `splits: null` to train on all"
+)
 _log = logging.getLogger("aqwal.training.data")
 
 
@@ -102,17 +105,39 @@ def split_documents(documents: Sequence[Document], splits: Path | None) -> dict[
     if splits is None:
         return {"train": list(documents), "development": [], "test": []}
     known = {document.id: document for document in documents}
-    listed: dict[str, list[str]] = json.loads(splits.read_text(encoding="utf-8"))
+    listed = _read_splits(splits)
     parts = {part: [*chain(*(_matching(name, known) for name in names))] for part, names in listed.items()}
-    named = [identifier for part in parts.values() for identifier in part]
-    unknown = sorted(set(named) - set(known))
-    if set(parts) - set(PARTS) or unknown or len(set(named)) != len(named):
-        raise ValueError(
-            f"{splits}: expected lists of different document ids under {', '.join(PARTS)}; "
-            f"unknown parts {sorted(set(parts) - set(PARTS))}, unknown documents {unknown[:5]} "
-            f"({len(unknown)} in all); give `splits: null` to train on all documents"
+    named = Counter(identifier for part in parts.values() for identifier in part)
+    wrong = {
+        "unknown parts": sorted(set(parts) - set(PARTS)),
+        "unknown documents": sorted(set(named) - set(known)),
+        "documents named twice": sorted(identifier for identifier, times in named.items() if times > 1),
+    }
+    if any(wrong.values()):
+        told = "; ".join(
+            f"{what}: {', '.join(names[:5])} ({len(names)} in all)" for what, names in wrong.items() if names
         )
+        raise ValueError(f"{splits}: {told}; {_SPLITS_FORM}")
     return {part: [known[identifier] for identifier in parts.get(part, [])] for part in PARTS}
+
+
+def _read_splits(path: Path) -> dict[str, list[str]]:
+    try:
+        listed = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is no JSON: {error}; {_SPLITS_FORM}") from error
+    if not isinstance(listed, dict) or not all(_are_names(names) for names in listed.values()):
+        raise ValueError(f"{path}: {_SPLITS_FORM}")
+    return listed
+
+
+def _are_names(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
+
+
+def describe_data(files: AnnotatedFiles, parts: Mapping[str, Sequence[Document]]) -> dict[str, Any]:
+    """Return what a run folder says of its documents: sha256 of each file, ids of each part."""
+    return {"files": files.hashes, "documents": {part: [document.id for document in parts[part]] for part in PARTS}}
 
 
 def _matching(name: str, known: Iterable[str]) -> list[str]:

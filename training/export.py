@@ -97,16 +97,18 @@ def read_run_folder(run: Path) -> tuple[TrainConfig, dict[str, list[Document]]]:
 
     Raises:
         FileNotFoundError: If the run folder is incomplete, or a file of its documents is missing.
-        ValueError: If a document is not there any more.
+        ValueError: If a file is not as the run had it.
     """
-    checkpoint = (f"{CHECKPOINT}/config.json", f"{CHECKPOINT}/{TOKENIZER_FILE}")
-    check_finished(run, (CONFIG_FILE, DATA_FILE, METRICS_FILE, *checkpoint))
+    check_finished(run, (f"{CHECKPOINT}/config.json", f"{CHECKPOINT}/{TOKENIZER_FILE}"))
     config = TrainConfig(**yaml.safe_load((run / CONFIG_FILE).read_text(encoding="utf-8")))
-    ids = json.loads((run / DATA_FILE).read_text(encoding="utf-8"))["documents"]
+    data = json.loads((run / DATA_FILE).read_text(encoding="utf-8"))
     files = load_documents(config.documents, PROJECT_ROOT, config.scheme, config.file_format)
-    known = {document.id: document for document in files.documents}
-    if gone := [identifier for part in PARTS for identifier in ids[part] if identifier not in known]:
-        raise ValueError(f"{run}: documents {gone[:5]} ({len(gone)} in all) of the run are not in its files any more")
+    if changed := [name for name, sha256 in data["files"].items() if files.hashes.get(name) != sha256]:
+        raise ValueError(
+            f"{run}: files {', '.join(changed[:5])} ({len(changed)} in all) are not as the run had them; bring them "
+            "back, or train anew"
+        )
+    known, ids = {document.id: document for document in files.documents}, data["documents"]
     return config, {part: [known[identifier] for identifier in ids[part]] for part in PARTS}
 
 
@@ -198,7 +200,7 @@ def main(
     start_logging()
     try:
         figures = export_model(run_dir, model_dir, fp32)
-    except (ExportError, FileNotFoundError, ValueError) as error:
+    except (ExportError, OSError, ValueError) as error:
         raise SystemExit(f"export: {error}") from error
     _log.info(
         "%s: torch and ONNX differ by at most %.1e, int8 spans agree with fp32 spans to F1 %.4f",

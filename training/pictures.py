@@ -1,4 +1,4 @@
-"""What pictures of scores are made of, drawn with matplotlib (`pip install 'aqwal[reports]'`)."""
+"""What pictures of scores are made of, drawn with matplotlib (extra `reports`)."""
 
 import io
 from collections.abc import Mapping, Sequence

@@ -30,14 +30,16 @@ def write_config(run: Path, config: BaseModel) -> None:
 
 
 def check_finished(run: Path, names: Iterable[str]) -> None:
-    """Look whether a run folder has these files.
+    """Look whether a run folder has what describes it, these files, and weights that the run kept.
 
     Raises:
         FileNotFoundError: Naming the first that is missing.
     """
-    for name in names:
+    for name in (CONFIG_FILE, DATA_FILE, VERSIONS_FILE, METRICS_FILE, *names):
         if not (run / name).is_file():
             raise FileNotFoundError(f"{run / name} is missing; is {run} the folder of a finished run?")
+    if not json.loads((run / METRICS_FILE).read_text(encoding="utf-8"))["kept"]:
+        raise FileNotFoundError(f"{run} has kept no weights yet; let the run end, or go on with it by --resume auto")
 
 
 def differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

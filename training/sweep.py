@@ -101,11 +101,10 @@ def run_sweep(config: SweepConfig, score_files: Sequence[Path]) -> tuple[Results
         by `name, seed`.
 
     Raises:
-        ValueError: If a run's configuration is wrong, before any is trained.
+        ValueError: If a run's configuration or a file to score is wrong, before any is trained.
     """
     planned = config.train_configs()
-    one = planned[0][1]
-    extra = {path.stem: read_corpus(path, one.scheme, one.file_format).documents for path in score_files}
+    extra = _read_sets(score_files, planned[0][1])
     results: Results = {}
     failed: dict[str, str] = {}
     for name, one in planned:
@@ -116,6 +115,23 @@ def run_sweep(config: SweepConfig, score_files: Sequence[Path]) -> tuple[Results
             _log.exception("run %s with seed %d failed", name, one.seed)
             failed[f"{name}, seed {one.seed}"] = str(error) or type(error).__name__
     return {name: found for name, found in results.items() if found}, failed
+
+
+def _read_sets(files: Sequence[Path], one: TrainConfig) -> Sets:
+    """Return each file's documents under its name, which must be its own, as must be the documents' ids."""
+    sets = _development(one)
+    for path in files:
+        documents = read_corpus(path, one.scheme, one.file_format).documents
+        known = {document.id for others in sets.values() for document in others}
+        twice = [document.id for document in documents if document.id in known]
+        without = [document.id for document in documents if document.gold is None]
+        if path.stem in {DEVELOPMENT, *sets} or twice or without:
+            raise ValueError(
+                f"{path}: a file to score needs a name of its own (not {DEVELOPMENT}), documents that no other set has "
+                f"and a ground_truth in each; in other sets: {twice[:5]}, without ground_truth: {without[:5]}"
+            )
+        sets[path.stem] = documents
+    return {name: documents for name, documents in sets.items() if name != DEVELOPMENT}
 
 
 def _run(config: SweepConfig, name: str, one: TrainConfig, extra: Mapping[str, list[Document]]) -> dict[str, Any]:

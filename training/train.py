@@ -6,8 +6,10 @@ From inside training/: `accelerate launch train.py`. `--config` defaults to conf
 how to go on after a stop and how to run on several GPUs.
 """
 
+import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +26,9 @@ from aqwal.serving.model_folder import TOKENIZER_FILE
 from aqwal.serving.tags import TagSet
 from aqwal.training.bases import BaseEncoderError, load_model, load_tokenizer, resolve_base
 from aqwal.training.checkpoints import CheckpointError, Checkpoints, written_whole
-from aqwal.training.config import BOOKKEEPING_FIELDS, DEFAULT_CONFIG, PROJECT_ROOT, TrainConfig, parse_config
+from aqwal.training.config import DEFAULT_CONFIG, PROJECT_ROOT, TrainConfig, parse_config
 from aqwal.training.data import (
-    PARTS,
-    AnnotatedFiles,
+    describe_data,
     encode_documents,
     load_documents,
     split_documents,
@@ -39,9 +40,10 @@ from aqwal.training.loop.fine_tuning import FineTuning
 from aqwal.training.loop.progress import Progress
 from aqwal.training.loop.stopping import StopSignals, leave
 from aqwal.training.metrics import score
-from aqwal.training.model import SpanTagger, answer_documents
+from aqwal.training.model import CONFIG_KEY, SpanTagger, answer_documents
 from aqwal.training.offline_encoder import OfflineEncoderError
-from aqwal.training.run_folder import METRICS_FILE, as_json, describe_run
+from aqwal.training.origin import deciding_fields
+from aqwal.training.run_folder import METRICS_FILE, as_json, describe_run, write_config
 from aqwal.training.window_cache import cached_windows
 
 CHECKPOINT, CHECKPOINTS, CURVES = "checkpoint", "checkpoints", "tensorboard"
@@ -55,16 +57,6 @@ TRAINING_ERRORS = (
     OSError,
     ValueError,
 )
-# What may differ between a run and the one that goes on with it.
-_FREE_FIELDS = {
-    "documents",
-    "documents_format",
-    "splits",
-    "output_dir",
-    "gradient_accumulation_steps",
-    "compile",
-    *BOOKKEEPING_FIELDS,
-}
 # Below this many training documents a development set is too small to choose an epoch by.
 _LEAST_DOCUMENTS_TO_CHOOSE = 40
 _log = get_logger("aqwal.training.train")
@@ -98,11 +90,13 @@ def train(config: TrainConfig) -> dict[str, Any]:
     files = load_documents(config.documents, PROJECT_ROOT, config.scheme, config.file_format)
     parts = split_documents(files.documents, config.path(config.splits) if config.splits else None)
     _check_choice(config, parts)
-    data = _describe_data(files, parts)
+    data = describe_data(files, parts)
 
     checkpoints = Checkpoints(run / CHECKPOINTS, accelerator, _origin(config, data))
     if config.resume == "auto" and (run / CHECKPOINT).is_dir() and (finished := checkpoints.finished()) is not None:
         _log.info("%s is finished; to train anew, give --resume never or another output_dir", run)
+        if accelerator.is_main_process:
+            recalibrate(run, config)
         return Progress(**finished).metrics
 
     with accelerator.main_process_first():
@@ -115,8 +109,12 @@ def train(config: TrainConfig) -> dict[str, Any]:
     # Each process draws its own dropout; the weights, made before, are the same.
     set_seed(config.seed, device_specific=True)
 
-    progress = Progress(**(checkpoints.begin(config.resume) or {}))
+    before = checkpoints.begin(config.resume)
+    progress = Progress(**(before or {}))
     if accelerator.is_main_process:
+        if before is None:
+            # Until it has weights of its own, the folder must not pass for the finished run that lay there.
+            (run / METRICS_FILE).unlink(missing_ok=True)
         describe_run(run, config, data)
     # Curves of steps that were done and not saved are hidden.
     accelerator.init_trackers(CURVES, init_kwargs={"tensorboard": {"purge_step": progress.step + 1}})
@@ -132,7 +130,9 @@ def train(config: TrainConfig) -> dict[str, Any]:
                 progress.keep()
                 _save_weights(accelerator, tagger, tokenizer, run / CHECKPOINT)
             _report(accelerator, progress, run / METRICS_FILE)
-    checkpoints.finish(progress.as_dict())
+        checkpoints.finish(progress.as_dict())
+        if signal := stop.agreed():
+            leave(accelerator, signal, progress.step, run / CHECKPOINT)
     _log.info("kept epoch %d (%s): %s", progress.kept["epoch"], config.keep, run / CHECKPOINT)
     accelerator.end_training()
     return progress.metrics
@@ -147,7 +147,9 @@ def _train_epoch(
     stop: StopSignals,
 ) -> None:
     """Train through the rest of the running epoch; save now and then, and leave once a signal asks for it."""
+    begun = time.perf_counter() - progress.seconds
     for step in tuning.steps(progress):
+        progress.seconds = time.perf_counter() - begun
         signal = stop.agreed()
         if not signal and step % save_every:
             continue
@@ -179,14 +181,9 @@ def _make_accelerator(config: TrainConfig) -> Accelerator:
     return accelerator
 
 
-def _describe_data(files: AnnotatedFiles, parts: dict[str, list[Document]]) -> dict[str, Any]:
-    return {"files": files.hashes, "documents": {part: [document.id for document in parts[part]] for part in PARTS}}
-
-
 def _origin(config: TrainConfig, data: dict[str, Any]) -> dict[str, Any]:
     """Return all that decides a run, as plain data; where the files lie does not."""
-    fields = config.model_dump(mode="json", exclude=_FREE_FIELDS)
-    return {**fields, "files": list(data["files"].values()), "documents": data["documents"]}
+    return {**deciding_fields(config), "files": list(data["files"].values()), "documents": data["documents"]}
 
 
 def _make_tagger(config: TrainConfig, base: str, hidden_id: int) -> SpanTagger:
@@ -204,6 +201,15 @@ def _make_tagger(config: TrainConfig, base: str, hidden_id: int) -> SpanTagger:
         hidden_id,
         config.scheme,
     )
+
+
+def recalibrate(run: Path, config: TrainConfig) -> None:
+    """Bring a finished run up to the configuration's temperatures and thresholds, which decided no training."""
+    path = run / CHECKPOINT / "config.json"
+    described = json.loads(path.read_text(encoding="utf-8"))
+    described[CONFIG_KEY]["calibration"] = config.calibration
+    write_text(path, as_json(described))
+    write_config(run, config)
 
 
 def _windows(config: TrainConfig, documents: list[Document], encoder: WordEncoder, tag_set: TagSet) -> Dataset:

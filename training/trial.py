@@ -8,8 +8,7 @@ Temperatures and thresholds may change between two looks at a trial; they decide
 import json
 import logging
 import shutil
-import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -27,25 +26,17 @@ from aqwal.serving.encoding import WordEncoder
 from aqwal.serving.model_folder import TOKENIZER_FILE
 from aqwal.serving.tags import TagSet
 from aqwal.training.answers import write_answers
-from aqwal.training.config import BOOKKEEPING_FIELDS, PROJECT_ROOT, TrainConfig
-from aqwal.training.data import AnnotatedFiles, hash_documents, load_documents, split_documents
+from aqwal.training.checkpoints import FINISHED_FILE
+from aqwal.training.config import PROJECT_ROOT, TrainConfig
+from aqwal.training.data import describe_data, hash_documents, load_documents, split_documents
 from aqwal.training.metrics import Answered
-from aqwal.training.model import CONFIG_KEY, SpanTagger, make_decoder
-from aqwal.training.run_folder import CONFIG_FILE, DATA_FILE, METRICS_FILE, as_json, differing, write_config
+from aqwal.training.model import SpanTagger, make_decoder
+from aqwal.training.origin import FREE_FIELDS, deciding_fields
+from aqwal.training.run_folder import CONFIG_FILE, DATA_FILE, METRICS_FILE, as_json, differing
 from aqwal.training.tag_scores import TagScores
-from aqwal.training.train import CHECKPOINT, train
+from aqwal.training.train import CHECKPOINT, CHECKPOINTS, recalibrate, train
 
 ANSWERS_FILE, SCORES_FILE, TRIAL_FILE, SPLITS_FILE = "answers.json", "scores.npz", "trial.json", "splits.json"
-# `documents` and `splits` say where the training documents are; the origin has what they are.
-_FREE_FIELDS = {
-    "documents",
-    "documents_format",
-    "splits",
-    "output_dir",
-    "temperatures",
-    "thresholds",
-    *BOOKKEEPING_FIELDS,
-}
 _log = logging.getLogger("aqwal.training.trial")
 
 
@@ -70,10 +61,10 @@ class Trial:
 
     def __init__(self, config: TrainConfig) -> None:
         self.config, self.folder = config, config.path(config.output_dir)
-        self._origin = _origin(config)
+        self.origin = _origin(config)
         before = self._record()
         if before is not None:
-            _compare(self.folder, before["origin"], self._origin)
+            _compare(self.folder, before["origin"], self.origin)
 
     def checkpoint(self) -> Path:
         """Return the folder of the weights, trained unless they are there."""
@@ -83,17 +74,32 @@ class Trial:
             # Whatever an earlier training left must not pass for what this one gives.
             for name in (TRIAL_FILE, SCORES_FILE, ANSWERS_FILE):
                 (self.folder / name).unlink(missing_ok=True)
-            begun = time.perf_counter()
             # One that was killed goes on where it was.
             train(self.config.model_copy(update={"resume": "auto"}))
-            record = {"seconds": round(time.perf_counter() - begun, 1), "origin": self._origin}
-            write_text(self.folder / TRIAL_FILE, as_json(record))
-        self._recalibrate(folder / "config.json")
+            self._note()
+        recalibrate(self.folder, self.config)
         return folder
 
-    def _load(self) -> AnnotatedFiles:
-        config = self.config
-        return load_documents(config.documents, PROJECT_ROOT, config.scheme, config.file_format)
+    def check_unseen(self, documents: Iterable[Document]) -> None:
+        """Make sure that the training run learns nothing of documents.
+
+        Raises:
+            ValueError: If one of their texts is in the training part, or, by `keep: best`, in the development part.
+        """
+        parts = documents_of(self.config)
+        chosen_by = parts["development"] if self.config.keep == "best" else []
+        known = {one.sha256 for one in [*parts["train"], *chosen_by]}
+        if seen := [one.id for one in documents if one.sha256 in known]:
+            raise ValueError(
+                f"{self.folder} trains on documents {', '.join(seen[:5])} ({len(seen)} in all), so its answers on "
+                "them measure nothing; score others, or leave them out of its `documents` or `splits`"
+            )
+
+    def _note(self) -> None:
+        """Note that the training came to its end."""
+        finished = json.loads((self.folder / CHECKPOINTS / FINISHED_FILE).read_text(encoding="utf-8"))
+        record = {"seconds": round(finished.get("seconds", 0.0), 1), "origin": self.origin}
+        write_text(self.folder / TRIAL_FILE, as_json(record))
 
     def adopt(self) -> None:
         """Take the folder over if `train.py` has filled it.
@@ -101,18 +107,23 @@ class Trial:
         Raises:
             ValueError: If it did so with other files or another configuration.
         """
-        names = (CONFIG_FILE, DATA_FILE, METRICS_FILE, f"{CHECKPOINT}/config.json")
+        names = (CONFIG_FILE, DATA_FILE, METRICS_FILE, f"{CHECKPOINT}/config.json", f"{CHECKPOINTS}/{FINISHED_FILE}")
         if self._record() is not None or not all((self.folder / name).is_file() for name in names):
             return
         texts = {name: (self.folder / name).read_text(encoding="utf-8") for name in names}
         config, metrics = TrainConfig(**yaml.safe_load(texts[CONFIG_FILE])), json.loads(texts[METRICS_FILE])
         if len(metrics["epochs"]) < config.epochs:
             return
-        files = {"files": self._load().hashes}
-        before = {**_origin(config), "files": json.loads(texts[DATA_FILE])["files"]}
-        _compare(self.folder, before, {**self._origin, **files})
+        before = {**_origin(config), **json.loads(texts[DATA_FILE])}
+        _compare(self.folder, before, {**self.origin, **self._data()})
         _log.info("%s is trained already", self.folder)
-        write_text(self.folder / TRIAL_FILE, as_json({"seconds": 0.0, "origin": self._origin}))
+        self._note()
+
+    def _data(self) -> dict[str, Any]:
+        """Return what `train.py` notes of the documents."""
+        config = self.config
+        files = load_documents(config.documents, PROJECT_ROOT, config.scheme, config.file_format)
+        return describe_data(files, documents_of(config))
 
     def run(self, documents: Sequence[Document], keep_checkpoint: bool = False) -> Outcome:
         """Answer documents, training first if that was not done before.
@@ -120,7 +131,11 @@ class Trial:
         Args:
             documents: With gold; the training run must not have seen them.
             keep_checkpoint: Leave the weights in the folder.
+
+        Raises:
+            ValueError: If the training run has seen one.
         """
+        self.check_unseen(documents)
         scores = self._scores(documents)
         answered = answer_all(self.config, scores, documents)
         write_answers(self.folder / ANSWERS_FILE, answered)
@@ -133,13 +148,6 @@ class Trial:
     def discard_checkpoint(self) -> None:
         """Remove the weights; the scores stay."""
         shutil.rmtree(self.folder / CHECKPOINT, ignore_errors=True)
-
-    def _recalibrate(self, config_file: Path) -> None:
-        """Bring the run folder up to the configuration's temperatures and thresholds, which decided no training."""
-        described = json.loads(config_file.read_text(encoding="utf-8"))
-        described[CONFIG_KEY]["calibration"] = self.config.calibration
-        write_text(config_file, as_json(described))
-        write_config(self.folder, self.config)
 
     def _record(self) -> dict[str, Any] | None:
         """Return what is known of the training that was done, if it came to its end."""
@@ -185,7 +193,7 @@ def _origin(config: TrainConfig) -> dict[str, Any]:
     """Return all that decides a training, as plain data."""
     parts = documents_of(config)
     hashes = {f"{part} documents": hash_documents(parts[part]) for part in ("train", "development")}
-    return {**config.model_dump(mode="json", exclude=_FREE_FIELDS), **hashes}
+    return {**deciding_fields(config), **hashes}
 
 
 # A series reads the same files again and again.
@@ -197,6 +205,7 @@ def _documents(patterns: tuple[str, ...], scheme: str, file_format: Format | Non
 def _compare(folder: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
     # A field that is younger than the trial stood at its default.
     known = {name: field.default for name, field in TrainConfig.model_fields.items() if name in now} | before
+    known = {name: value for name, value in known.items() if name not in FREE_FIELDS - now.keys()}
     unlike = differing(known, now)
     if unlike:
         raise ValueError(

@@ -8,6 +8,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 from collections.abc import Sequence
 from functools import cache
@@ -28,6 +29,7 @@ from aqwal.training.sealed import is_whole, put, seal, unfinished_of
 KEPT = 16
 # Code that windows are made by.
 _CODE = ("annotations/*.py", "serving/*.py", "training/data.py")
+_ENTRY = re.compile("[0-9a-f]{32}")
 _log = logging.getLogger("aqwal.training.window_cache")
 
 
@@ -66,7 +68,9 @@ def _keep(windows: Dataset, entry: Path) -> None:
         put(unfinished, entry)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-    used = sorted((one for one in entry.parent.iterdir() if one.is_dir()), key=lambda one: one.stat().st_mtime)
+    # Whatever else lies in the folder, run folders perhaps, is not ours to remove.
+    entries = (one for one in entry.parent.iterdir() if one.is_dir() and _ENTRY.fullmatch(one.name))
+    used = sorted(entries, key=lambda one: one.stat().st_mtime)
     for oldest in used[:-KEPT]:
         # A run that reads it keeps what it has open.
         shutil.rmtree(oldest)

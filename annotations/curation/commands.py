@@ -1,16 +1,16 @@
-"""`aqwal corpus compile`, `report` and `duplicates`."""
+"""`aqwal corpus compile`, `inline`, `report` and `duplicates`."""
 
 import json
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aqwal.annotations.records import AnnotationError
+from aqwal.annotations.failures import fail, failures_told
 from aqwal.annotations.stored import read_documents
+from aqwal.annotations.stretches import printable
 
 if TYPE_CHECKING:
     from aqwal.annotations.curation.duplicates import Match
@@ -40,11 +40,35 @@ def compile_(
     """Put inline files of the same articles together and store a document a file, if all of it is right."""
     from aqwal.annotations.curation.passes import join_passes, store_documents
 
-    with _errors_told():
+    with failures_told():
         documents = join_passes(writer, blind, gold)
         store_documents(documents, output)
     passes = ", ".join(annotation.annotator for annotation in documents[0].annotations)
     typer.echo(f"{output}: documents written: {len(documents)}, each with {passes}")
+
+
+@app.command("inline")
+def inline_(
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", exists=True, dir_okay=False, help="Annotated files in the stored form."),
+    ],
+    annotator: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Whose marks, as `pass-a`.", show_default="the adjudicated ones"),
+    ] = None,
+    bare: Annotated[bool, typer.Option("--bare", help="Texts without any marks, for a blind pass.")] = False,
+) -> None:
+    """Print stored documents in the inline form that `compile` takes, to review and revise them by hand."""
+    from aqwal.annotations.curation.passes import format_pass
+
+    if bare and annotator is not None:
+        raise typer.BadParameter("--bare leaves all marks out: give it or --annotator")
+    with failures_told():
+        documents = [document for file in files for document in read_documents(file)]
+        content = format_pass(documents, annotator, bare=bare).encode("utf-8")
+    # As bytes: no system may write its own line ends into the texts.
+    typer.echo(content, nl=False)
 
 
 @app.command()
@@ -70,7 +94,7 @@ def report(
     from aqwal.annotations.curation.plan import compare, read_plan
     from aqwal.annotations.curation.pool import files_in
 
-    with _errors_told():
+    with failures_told():
         wanted = None if plan is None else read_plan(plan)
         articles = _read_articles(files)
         sets = {"files": figures_of(articles)}
@@ -106,35 +130,16 @@ def duplicates(
 
     own = {file.resolve() for file in files}
     # Status 1 says that near-duplicates were found.
-    with _errors_told(status=2):
+    with failures_told(status=2):
         documents = [document for file in files for document in read_pool(file)]
         others = [file for file in files_in(against or []) if file.resolve() not in own]
         pool = (document for file in others for document in read_pool(file))
         matches = find_duplicates(documents, pool, words, threshold)
     for match in matches:
-        typer.echo(_format_match(match, words))
+        typer.echo(printable(_format_match(match, words)))
     if matches:
-        _fail(f"pairs of documents that share too much: {len(matches)}", 1)
+        fail(f"pairs of documents that share too much: {len(matches)}", 1)
     typer.echo(f"no near-duplicates among {len(documents)} documents, nor with those of {len(others)} other files")
-
-
-@contextmanager
-def _errors_told(status: int = 1) -> Iterator[None]:
-    """Turn what is wrong in files into a message and a status, a file that cannot be read or written into status 2."""
-    try:
-        yield
-    except AnnotationError as error:
-        typer.echo(str(error), err=True)
-        _fail(f"nothing was done; problems to mend: {len(error.problems)}", status)
-    except ValueError as error:
-        _fail(str(error), status)
-    except OSError as error:
-        _fail(f"{error.filename} cannot be read or written: {error.strerror}", 2)
-
-
-def _fail(message: str, status: int) -> NoReturn:
-    typer.echo(f"aqwal: {message}", err=True)
-    raise typer.Exit(status)
 
 
 def _read_articles(files: Iterable[Path]) -> "list[Article]":
@@ -171,7 +176,7 @@ def _print_tables(sets: "dict[str, Figures]", outcome: "Outcome | None") -> None
 
 
 def _print_ids(what: str, ids: tuple[str, ...]) -> None:
-    typer.echo(f"{what}: {len(ids)}" + (f" ({' '.join(ids)})" if ids else ""))
+    typer.echo(printable(f"{what}: {len(ids)}" + (f" ({' '.join(ids)})" if ids else "")))
 
 
 def _format_match(match: "Match", least: int) -> str:

@@ -1,21 +1,23 @@
-"""The passes over one set of articles: joined from inline files, checked, stored a document a file."""
+"""The passes over one set of articles: joined from inline files, checked, stored a document a file; and back."""
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
 
-from aqwal.annotations.inline import parse_inline
-from aqwal.annotations.records import AnnotationError, Document, Problem
+from aqwal.annotations.inline import format_inline, parse_inline
+from aqwal.annotations.records import Annotation, AnnotationError, Document, Problem
 from aqwal.annotations.scheme import check_document
 from aqwal.annotations.stored import parse_file, write_documents
+from aqwal.annotations.stretches import printable
 
 PASS_A, PASS_B, ADJUDICATED = "pass-a", "pass-b", "adjudicated"
 
 _FILE_NAME = re.compile(r"[^./\\\0][^/\\\0]*")
 _SHOWN = 40
+_BARE = Annotation("", ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,23 +112,36 @@ def _join(document: Document, others: Iterable[_Pass]) -> Document:
 def store_documents(documents: Sequence[Document], folder: Path) -> list[Path]:
     """Write each document into a file of its own, `folder/id.json`, after all were looked at.
 
-    A file that is already there is replaced, but not if an annotation would be lost by it.
+    A file that is already there is replaced, but not if an annotation would be lost by it. Fields of its `data` that
+    documents have not, as a source's address, stay.
 
     Raises:
         AnnotationError: If a file there holds an annotator or a document that the new one lacks; nothing is written.
-        OSError: If a file cannot be written.
+        OSError: If a file cannot be written, with the number of those that were.
     """
-    paths = [folder / f"{document.id}.json" for document in documents]
-    pairs = list(zip(paths, documents, strict=True))
-    if problems := [problem for path, document in pairs if path.exists() for problem in _loses(path, document)]:
+    given = {folder / f"{document.id}.json": document for document in documents}
+    there = {path: parse_file(path) for path in given if path.exists()}
+    if problems := [problem for path, read in there.items() for problem in _loses(path, *read, given[path])]:
         raise AnnotationError(problems)
-    for path, document in pairs:
-        write_documents(path, [document])
-    return paths
+    for path, (documents_there, _) in there.items():
+        for old in documents_there:
+            given[path] = replace(given[path], meta={**old.meta, **given[path].meta})
+    _write_all(given)
+    return list(given)
 
 
-def _loses(path: Path, document: Document) -> Iterable[Problem]:
-    there, unreadable = parse_file(path)
+def _write_all(given: Mapping[Path, Document]) -> None:
+    for number, (path, document) in enumerate(given.items()):
+        try:
+            write_documents(path, [document])
+        except OSError as error:
+            told = f"{error.strerror}; documents written before it: {number} of {len(given)}"
+            raise OSError(error.errno, told, error.filename) from error
+
+
+def _loses(
+    path: Path, there: Sequence[Document], unreadable: Sequence[Problem], document: Document
+) -> Iterable[Problem]:
     if unreadable:
         yield Problem("there is such a file already and it cannot be read; move it away", file=str(path))
     given = {annotation.annotator for annotation in document.annotations}
@@ -136,3 +151,40 @@ def _loses(path: Path, document: Document) -> Iterable[Problem]:
             names = ", ".join(lost) or "another document"
             message = f"the file there has {names}, which would be lost; give all passes, or another folder"
             yield Problem(message, old.id, file=str(path))
+
+
+def format_pass(documents: Iterable[Document], annotator: str | None = None, *, bare: bool = False) -> str:
+    """Write one pass over documents in the inline form, as `join_passes` reads it.
+
+    Args:
+        documents: By the scheme aqwal-1.
+        annotator: Whose marks; the adjudicated ones if nobody is named.
+        bare: Leave all marks out, for a blind pass.
+
+    Raises:
+        AnnotationError: Naming every document without such marks, and every one that the form cannot hold.
+    """
+    articles, problems = [], []
+    for document in documents:
+        chosen = _BARE if bare else _chosen(document, annotator)
+        if isinstance(chosen, Problem):
+            problems.append(chosen)
+        elif [document.id] != document.id.split() or printable(document.text) != document.text:
+            message = "the inline form can hold neither white space in an id nor a lone surrogate in a text"
+            problems.append(Problem(message, document.id))
+        else:
+            articles.append(format_inline(document, chosen))
+    if problems:
+        raise AnnotationError(problems)
+    return "".join(articles)
+
+
+def _chosen(document: Document, annotator: str | None) -> Annotation | Problem:
+    if annotator is None and document.gold is not None:
+        return document.gold
+    for annotation in document.annotations:
+        if annotation.annotator == annotator:
+            return annotation
+    wanted = "none is adjudicated" if annotator is None else f"none is by {annotator}"
+    there = ", ".join(annotation.annotator for annotation in document.annotations) or "nobody"
+    return Problem(f"{wanted}; there are annotations by {there}", document.id)

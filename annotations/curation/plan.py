@@ -19,12 +19,12 @@ GROUPS = ("style", "subject", "length", "texture")
 NO_QUOTES = "none"
 NOT_PLANNED = "(not in the plan)"
 _TEXTS = ("id", "style", "subject", "length", "quotes", "spelling")
-_LISTS = ("reporting", "texture")
+_LISTS = ("reporting", "texture", "not_quotes")
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedArticle:
-    """One entry of the plan; `quotes` is `yes` or `none`."""
+    """One entry of the plan; `quotes` is `yes` or `none`, `not_quotes` what looks like a quote and is none."""
 
     id: str
     style: str
@@ -34,11 +34,13 @@ class PlannedArticle:
     spelling: str
     reporting: tuple[str, ...] = ()
     texture: tuple[str, ...] = ()
+    not_quotes: tuple[str, ...] = ()
+    country: str = ""
 
     def values(self, field: str) -> tuple[str, ...]:
         """Return what the entry has in a field: one value, or several textures, or none."""
         value: str | tuple[str, ...] = getattr(self, field)
-        return (value,) if isinstance(value, str) else value
+        return tuple(filter(None, (value,))) if isinstance(value, str) else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,8 @@ class Outcome:
         quotes_differ: Ids of articles that have quotes and should not, or the reverse.
         reporting: Way of reporting → planned, written, seen.
         spelling: Spelling → planned, written, seen.
+        not_quotes: What looks like a quote and is none → planned, written, never seen.
+        country: Country → planned, written, never seen.
     """
 
     planned: int
@@ -118,6 +122,8 @@ class Outcome:
     quotes_differ: tuple[str, ...]
     reporting: dict[str, Seen]
     spelling: dict[str, Seen]
+    not_quotes: dict[str, Seen]
+    country: dict[str, Seen]
 
 
 def read_plan(path: Path) -> Plan:
@@ -145,14 +151,17 @@ def _to_planned(path: Path, number: int, entry: Any) -> PlannedArticle:
     lists = {field: fields.get(field, []) for field in _LISTS}
     wrong = [field for field in _TEXTS if not isinstance(fields.get(field), str)]
     wrong += [field for field, value in lists.items() if not isinstance(value, list)]
+    wrong += ["country"] * (not isinstance(fields.get("country", ""), str))
     if wrong:
         name = fields.get("id", f"number {number}")
         raise ValueError(
             f"{path}: article {name} of the plan lacks {', '.join(wrong)}; "
-            f"each needs texts {', '.join(_TEXTS)} and may have lists {', '.join(_LISTS)}"
+            f"each needs texts {', '.join(_TEXTS)} and may have a text country and lists "
+            f"{', '.join(_LISTS)}"
         )
-    reporting, texture = (tuple(map(str, lists[field])) for field in _LISTS)
-    return PlannedArticle(**{field: fields[field] for field in _TEXTS}, reporting=reporting, texture=texture)
+    texts = {field: fields[field] for field in (*_TEXTS, "country") if field in fields}
+    reporting, texture, not_quotes = (tuple(map(str, lists[field])) for field in _LISTS)
+    return PlannedArticle(**texts, reporting=reporting, texture=texture, not_quotes=not_quotes)
 
 
 def _word_range(path: Path, name: str, description: Any) -> tuple[int, int]:
@@ -177,6 +186,8 @@ def compare(plan: Plan, articles: Sequence[Article]) -> Outcome:
         quotes_differ=tuple(planned.id for planned, article in written if not _keeps_quotes(planned, article)),
         reporting={value: _seen_way(plan, written, value) for value in _values(plan, "reporting")},
         spelling={value: _seen_spelling(plan, written, value) for value in _values(plan, "spelling")},
+        not_quotes={value: _seen(plan, written, "not_quotes", value, None) for value in _values(plan, "not_quotes")},
+        country={value: _seen(plan, written, "country", value, None) for value in _values(plan, "country")},
     )
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from aqwal.annotations.records import AnnotationError, Document
+from aqwal.annotations.records import SCHEMES, AnnotationError, Document
 from aqwal.annotations.stored import parse_file
 
 
@@ -45,7 +45,7 @@ def files_in(paths: Iterable[Path], endings: tuple[str, ...] = ()) -> Iterator[P
 
 
 def _read_stored(path: Path) -> Iterator[Document]:
-    documents, problems = parse_file(path)
+    documents, problems = parse_file(path, SCHEMES)
     if problems:
         raise AnnotationError(problems)
     yield from documents
@@ -76,9 +76,10 @@ def _parse_lines(path: Path, file: Iterable[bytes]) -> Iterator[Document]:
         if not line.strip():
             continue
         where = f"{path}, line {number}"
+        content = _decode(line, where)
         try:
-            entry = json.loads(_decode(line, where))
-        except (json.JSONDecodeError, RecursionError) as error:
+            entry = json.loads(content)
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"{where}: not JSON: {error}") from error
         text = entry.get("text") if isinstance(entry, dict) else None
         if not isinstance(text, str):

@@ -36,6 +36,8 @@ def outcome_tables(outcome: Outcome) -> list[Table]:
         _seen("quotes as planned", outcome.quotes),
         _seen("way of reporting as planned", outcome.reporting),
         _seen("spelling as planned", outcome.spelling),
+        _seen("what looks like a quote and is none, as planned", outcome.not_quotes),
+        _seen("country as planned", outcome.country),
     ]
 
 

@@ -1,7 +1,7 @@
 """Read a file of annotated documents, whatever its format."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -18,7 +18,7 @@ from aqwal.annotations.formats.fitting import (
 )
 from aqwal.annotations.page import Page
 from aqwal.annotations.records import AQWAL, Annotation, AnnotationError, Document, Link, Problem
-from aqwal.annotations.scheme import check_document
+from aqwal.annotations.scheme import LINK_ENDS, check_document
 from aqwal.annotations.stored import read_documents
 
 
@@ -120,7 +120,7 @@ def _from_conll(parsed: ConllDocument, scheme: str) -> Corpus:
 
 def _read_brat(path: Path, scheme: str) -> Corpus:
     parsed = parse_brat(path)
-    _raise(parsed.problems)
+    _raise(parsed.problems + list(_lost_ends(parsed, scheme)))
     found = list(parsed.spans.values())
     fitted = fit_spans(parsed.id, Page(parsed.text), found, scheme)
     links, unread = _links(parsed, fitted, scheme)
@@ -129,13 +129,25 @@ def _read_brat(path: Path, scheme: str) -> Corpus:
     return _checked(replace(read, files=(path, text_file_of(path))))
 
 
+def _is_link(label: str, scheme: str) -> bool:
+    return scheme == AQWAL and label in LINK_ENDS
+
+
+def _lost_ends(parsed: BratDocument, scheme: str) -> Iterator[Problem]:
+    """Yield a problem for each end of a link that is none of the file's spans."""
+    for label, *ends in parsed.relations:
+        for end in ends:
+            if _is_link(label, scheme) and end not in parsed.spans:
+                yield Problem(f"relation {label} ends at {end}, which no `T` line marks", parsed.id, file=parsed.file)
+
+
 def _links(parsed: BratDocument, fitted: Fitted, scheme: str) -> tuple[list[Link], list[Alteration]]:
-    """Return the relations as links between the first spans of both ends, and those that cannot be any."""
+    """Return the relations as links from every piece of the source to the target's first, and those that are none."""
     spans = dict(zip(parsed.spans, fitted.spans, strict=True))
     links, unread = [], []
     for label, source, target in parsed.relations:
-        if scheme == AQWAL and spans.get(source) and spans.get(target):
-            links.append(Link(spans[source][0], spans[target][0], label))
+        if _is_link(label, scheme) and spans[source] and spans[target]:
+            links += [Link(piece, spans[target][0], label) for piece in spans[source]]
         else:
             unread.append(Alteration(Kind.UNREAD, parsed.id, f"relation {label}"))
     return links, unread

@@ -5,6 +5,7 @@ each of its runs, edges within a word move to the word's, and of two spans of on
 the longer one stays.
 """
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -130,17 +131,18 @@ def _without_overlaps(spans: Iterable[Span]) -> tuple[set[Span], list[tuple[Span
     """Return the spans that stay, and those that do not with the reason; of two that overlap the longer one stays."""
     kept: dict[str, list[Span]] = {}
     lost: list[tuple[Span, Kind]] = []
-    for span in sorted(spans):
+    for span in sorted(spans, key=lambda one: (one.start - one.end, one)):
         layer = kept.setdefault(span.label, [])
-        if not layer or layer[-1].end <= span.start:
-            layer.append(span)
-        elif layer[-1] == span:
+        place = bisect_left(layer, span)
+        # None that is kept is shorter, so one that overlaps is the last before it or the first behind.
+        beside = layer[max(place - 1, 0) : place + 1]
+        if span in beside:
             lost.append((span, Kind.DOUBLED))
+        elif any(map(span.overlaps, beside)):
+            lost.append((span, Kind.COVERED))
         else:
-            shorter, longer = sorted((layer.pop(), span), key=lambda one: one.end - one.start)
-            layer.append(longer)
-            lost.append((shorter, Kind.COVERED))
-    return {span for layer in kept.values() for span in layer}, lost
+            layer.insert(place, span)
+    return {span for layer in kept.values() for span in layer}, sorted(lost)
 
 
 def _told(kind: Kind, document: str, page: Page, label: str, start: int, end: int) -> Alteration:

@@ -10,16 +10,18 @@ JSON_FILE, PAGE_FILE, GUIDE_FILE = "training-speed.json", "training-speed.md", "
 # Between these lines of the guide the table stands.
 BEGIN, END = "<!-- written by make benchmark-training -->", "<!-- end -->"
 _HEAD = """# Speed of training
-Written by `make benchmark-training`; all figures are in [training-speed.json](training-speed.json). Each contender does
-the same optimizer steps on the same full windows of the corpus (forward, backward, clipping, fused AdamW), in a process
-of its own, turn by turn with the others in one run; medians over the rounds. The Trainer is transformers' own, with a
-cross-entropy head of as many logits as ours. The *share of the limit* is a step's matrix products, padding not counted,
-by its time and by the rate at which the device multiplies large matrices in the same number format, measured between
-the rounds.
+Written by `make benchmark-training`, or in `benchmarks/` by the command that stands above a table; all figures are in
+[training-speed.json](training-speed.json). Each contender does the same optimizer steps on the same full windows of the
+corpus (forward, backward, clipping, fused AdamW), in a process of its own, turn by turn with the others in one run;
+medians over the rounds. *Times the Trainer* is the median of the rounds' ratios, so it may differ a little from the
+ratio of the medians beside it. The Trainer is transformers' own, with a cross-entropy head of as many logits as ours.
+The *share of the limit* is a step's matrix products, padding not counted, by its time and by the rate at which the
+device multiplies large matrices in the same number format, measured between the rounds.
 """
 _DEVICE = """
 ## {device}, {size_name}
-{batch} windows of up to {tokens} sub-tokens a step, {number_format}, {threads}; the limit is {limit:,.0f} GFLOP/s.
+{windows} of up to {tokens} sub-tokens a step, {number_format}, {cores}; the limit is {limit:,.0f} GFLOP/s.
+`{command}`
 
 | | sub-tokens a second | step, s | times the Trainer | peak memory, MB | share of the limit |
 |---|---|---|---|---|---|
@@ -79,9 +81,27 @@ def _has_gpu(entries: list[dict[str, Any]]) -> bool:
 
 def _section(one: dict[str, Any]) -> str:
     rows = [_row(name, figures) for name, figures in one["contenders"].items()]
-    threads = f"{one['threads']} thread{'s' if one['threads'] > 1 else ''}"
-    told = {**one, "limit": one["limit"] / 1e9, "threads": threads, "size_name": _SIZES[one["size"]]}
+    told = {
+        **one,
+        "limit": one["limit"] / 1e9,
+        "windows": _counted(one["batch"], "window"),
+        "cores": _counted(one["threads"], "thread"),
+        "command": _command(one),
+        "size_name": _SIZES[one["size"]],
+    }
     return _DEVICE.format(**told, rows="\n".join(rows))
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _command(one: dict[str, Any]) -> str:
+    """Return what measures the same again."""
+    options = " ".join(f"--{name} {one[name]}" for name in ("size", "tokens", "batch", "steps", "rounds"))
+    device = "cuda" if one["number_format"] == "bf16" else "cpu"
+    compiled = " --compile" if any(name.endswith(", compiled") for name in one["contenders"]) else ""
+    return f"OMP_NUM_THREADS={one['threads']} python -m training --device {device} {options}{compiled}"
 
 
 def _row(name: str, one: dict[str, float]) -> str:

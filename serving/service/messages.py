@@ -85,10 +85,10 @@ _ANSWER: dict[str, Any] = {
     "id": "a-1",
     "spans": [
         {"label": "SPEAKER", "start": 4, "end": 15, "text": "وزير المياه", "score": 0.97},
-        {"label": "TOPIC", "start": 19, "end": 30, "text": "السد الجديد", "score": 0.95},
         {"label": "QUOTE", "start": 16, "end": 43, "text": "إن السد الجديد لن يهجر أحدا", "score": 0.96},
+        {"label": "TOPIC", "start": 19, "end": 30, "text": "السد الجديد", "score": 0.95},
     ],
-    "quotes": [{"quote": 2, "speaker": 0, "topic": 1, "kind": "indirect", "score": 0.96}],
+    "quotes": [{"quote": 1, "speaker": 0, "topic": 2, "kind": "indirect", "score": 0.96}],
 }
 Asked = Annotated[
     Annotated[Document, Tag("text")] | Annotated[Documents, Tag("documents")],

@@ -1,6 +1,8 @@
 """`aqwal agreement` and `aqwal check`, as people call them."""
 
+import errno
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -128,6 +130,22 @@ def test_file_that_cannot_be_read_in_part_is_never_rewritten(damage, tmp_path: P
     assert read_documents(other)[0].annotations == (GOOD,)
 
 
+def test_repair_that_cannot_be_written_ends_no_other_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path, broken = stored(tmp_path, LOOSE), tmp_path / "broken.json"
+    broken.write_text("[{", encoding="utf-8")
+    before = path.read_bytes()
+    monkeypatch.setattr("os.fsync", fail)
+    result = aqwal("check", "--repair", path, broken)
+    assert (result.exit_code, result.stdout) == (1, "")
+    _, *problems = result.stderr.splitlines()
+    assert problems[0] == f"{path} cannot be read or written: No space left on device"
+    assert problems[1].startswith(f"{broken}: not UTF-8 JSON: ")
+    assert path.read_bytes() == before
+
+
 # aqwal agreement
 
 
@@ -152,6 +170,14 @@ def test_agreement_of_all_seeds() -> None:
     assert result.stdout.count("pass-a / pass-b") == 5
 
 
+def test_agreement_is_printed_though_its_page_cannot_be_written(tmp_path: Path) -> None:
+    path = stored(tmp_path, GOOD, Annotation("pass-b", (YES,)))
+    result = aqwal("agreement", path, "--html", os.devnull)
+    assert result.exit_code == 2
+    assert "pass-a / pass-b" in result.stdout
+    assert result.stderr == f"aqwal: {os.devnull} cannot be read or written: Is no regular file\n"
+
+
 def test_agreement_needs_two_passes(tmp_path: Path) -> None:
     result = aqwal("agreement", stored(tmp_path, GOOD))
     assert (result.exit_code, result.stdout) == (1, "")
@@ -159,9 +185,10 @@ def test_agreement_needs_two_passes(tmp_path: Path) -> None:
 
 
 def test_agreement_is_not_counted_over_broken_files(tmp_path: Path) -> None:
-    result = aqwal("agreement", stored(tmp_path, LOOSE, GOOD))
+    result = aqwal("agreement", stored(tmp_path, LOOSE, Annotation("pass-b", (YES,))))
     assert (result.exit_code, result.stdout) == (1, "")
     assert "[5:11] 'بوتين:': SPEAKER edges" in result.stderr
+    assert result.stderr.endswith("aqwal: nothing was done; problems to mend: 2\n")
 
 
 # other corpora

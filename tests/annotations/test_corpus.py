@@ -1,12 +1,20 @@
-"""The corpus: every file by the scheme, as large as the datasheet says, no article twice."""
+"""The corpus: every file by the scheme, as the datasheet says, no article twice."""
 
 import json
+import re
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 
 from aqwal.annotations import Document, read_documents, write_documents
+from aqwal.annotations.agreement import agreement
 from aqwal.annotations.curation.duplicates import find_duplicates
+from aqwal.annotations.curation.figures import count_words
+from aqwal.annotations.page import Page
+from aqwal.annotations.scheme import kind_of
 
 WORDS_IN_A_ROW = 12
 
@@ -21,11 +29,58 @@ def documents(files: list[Path]) -> list[Document]:
     return [document for path in files for document in read_documents(path)]
 
 
-def test_it_is_as_large_as_the_datasheet_says(root: Path, documents: list[Document]) -> None:
-    words = sum(len(document.text.split()) for document in documents)
+@pytest.fixture(scope="module")
+def datasheet(root: Path) -> str:
+    return (root / "annotations" / "DATASHEET.md").read_text(encoding="utf-8")
+
+
+def rows(datasheet: str, first: str) -> list[list[str]]:
+    """Return the other cells of the tables' rows whose first cell matches."""
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in datasheet.splitlines()]
+    return [row for row in cells if row and re.fullmatch(first, row[0])]
+
+
+def mean_words(texts: Iterable[str]) -> float:
+    return fmean(map(count_words, texts))
+
+
+def spans(documents: Iterable[Document], label: str) -> Iterable[str]:
+    return (one.text[span.start : span.end] for one in documents for span in one.gold.of_label(label))
+
+
+def test_it_is_as_large_as_the_datasheet_says(datasheet: str, documents: list[Document]) -> None:
+    words = sum(count_words(document.text) for document in documents)
     quotes = sum(len(document.gold.of_label("QUOTE")) for document in documents)
-    datasheet = (root / "annotations" / "DATASHEET.md").read_text(encoding="utf-8")
     assert f"{len(documents)} articles, {words:,} words, {quotes:,} quotes" in datasheet
+
+
+def test_its_agreement_is_the_datasheets(datasheet: str, documents: list[Document]) -> None:
+    found = agreement(documents)
+    assert rows(datasheet, "exact|loose") == [
+        ["exact", *(f"{row.exact:.3f}" for row in found)],
+        ["loose", *(f"{row.loose:.3f}" for row in found)],
+    ]
+
+
+def test_its_kinds_of_quotes_are_the_datasheets(datasheet: str, documents: list[Document]) -> None:
+    quotes = [(Page(document.text), document.gold.of_label("QUOTE")) for document in documents]
+    kinds = Counter(kind_of(page, quote) for page, marked in quotes for quote in marked)
+    indirect, mixed, direct = (f"{kinds[kind] / kinds.total():.0%}"[:-1] for kind in ("indirect", "mixed", "direct"))
+    assert f"Of the quotes {indirect} % are indirect, {mixed} % mixed, {direct} % direct; " in datasheet
+    without = sum(not marked for _, marked in quotes)
+    assert f"; {without} articles ({100 * without / len(documents):.0f} %) have no quote at all." in datasheet
+
+
+def test_its_parts_are_as_the_datasheet_says(datasheet: str, documents: list[Document]) -> None:
+    parts = rows(datasheet, r"w\d+ to w\d+")
+    assert sum(int(row[2]) for row in parts) == len(documents)
+    for name, _, *figures in parts:
+        first, last = map(int, re.findall(r"\d+", name))
+        part = [document for document in documents if first <= int(document.id[1:].split("-")[0]) <= last]
+        pages = [Page(document.text) for document in part]
+        sentence = mean_words(page.text[start:end] for page in pages for start, end in page.sentences)
+        lengths = (f"{mean_words(spans(part, label)):.1f}" for label in ("QUOTE", "TOPIC"))
+        assert (name, figures) == (name, [str(len(part)), f"{sentence:.0f}", *lengths])
 
 
 def test_every_article_has_two_passes_and_gold_under_its_own_name(files: list[Path], documents: list[Document]) -> None:

@@ -26,6 +26,10 @@ def test_fold(text: str, folded: str) -> None:
     assert fold(text) == folded
 
 
+def test_a_million_marks_on_a_letter_go() -> None:
+    assert fold("قا" + "\u0651\u064e" * 500_000 + "ل") == "قال"
+
+
 @given(st.text())
 def test_folding_twice_changes_nothing(text: str) -> None:
     assert fold(fold(text)) == fold(text)

@@ -85,7 +85,8 @@ def test_several_articles_and_no_line_end_at_the_end() -> None:
     ],
 )
 def test_marks(marked: str, text: str, spans: set[tuple[int, int, str]]) -> None:
-    document = read_one(f"=== خبر-1\n{marked}\n---\n")
+    quotes = "".join(f"Q{number} - -\n" for number in (1, 10) if f"{{Q{number}:" in marked)
+    document = read_one(f"=== خبر-1\n{marked}\n---\n{quotes}")
     assert document.text == text
     assert set(document.annotations[0].spans) == {Span(*span) for span in spans}
 
@@ -102,6 +103,8 @@ def test_marks(marked: str, text: str, spans: set[tuple[int, int, str]]) -> None
         ("{Q1:نعم}", "Q1 -", "link line 'Q1 -': expected `Q1 S1 T1` with marked names or `-`"),
         ("{S1:نعم}", "S1 - -", "link line 'S1 - -': expected `Q1 S1 T1` with marked names or `-`"),
         ("{Q1:نعم}", "- - -", "link line '- - -': expected `Q1 S1 T1` with marked names or `-`"),
+        ("{Q1:نعم} {Q2:لا}", "Q1 - -", "Q2 has no lines below `---`; expected one, `Q2 - -` if it has neither"),
+        ("{Q1:نعم}", "Q1 - -\nQ1 - -", "Q1 has 2 lines below `---`; expected one"),
         pytest.param(
             "{Q1:نعم}",
             "- Q1 -",
@@ -123,6 +126,11 @@ def test_what_cannot_be_read_is_told(marked: str, links: str, problem: str) -> N
 def test_what_belongs_to_no_article_is_told(source: str) -> None:
     with pytest.raises(AnnotationError, match=r"^أخبار\.txt: not part of an article: '.*نعم"):
         parse_inline(source, "pass-a", file="أخبار.txt")
+
+
+def test_windows_line_ends_are_named() -> None:
+    with pytest.raises(AnnotationError, match=r"not part of an article: .*; it has Windows line ends \(\\r\\n\)"):
+        parse_inline(ARTICLE.replace("\n", "\r\n"), "pass-a")
 
 
 def test_all_problems_are_told() -> None:

@@ -47,6 +47,9 @@ PAIRED = {
     "over a line break, from the first character": ("“نعم.\nلا”.", ["“نعم.\nلا”"]),
     "over three line breaks, late in the text": ("\n\n\nقال “نعم.\n\n\nلا”.", ["“نعم.\n\n\nلا”"]),
     "over too many line breaks": ("قال: “نعم.\n\n\n\nلا”.", []),
+    "over a line break, an invisible mark behind": ("قال «نعم\nلا»\u200f ثم", ["«نعم\nلا»"]),
+    "over a line break, an invisible mark before": ("قال \u200f«نعم\nلا\u200b» ثم", ["«نعم\nلا\u200b»"]),
+    "misleading glyphs, invisible marks": ("أعلن \u202b”\u200fبوتين\u200b“\u202c ذلك", ["”\u200fبوتين\u200b“"]),
     "not back over a line break": ("نعم”\n“لا", []),
     "nothing": ("", []),
     "a mark and nothing else": ('"', []),
@@ -72,6 +75,11 @@ def test_only_the_forgotten_marks_of_the_seeds_have_no_partner(number: str, forg
     marks = {offset for offset, character in enumerate(text) if any(character in family for family in FAMILIES)}
     alone = sorted(marks - pair_marks(text).keys())
     assert [text[offset - 2 : offset + 3] for offset in alone] == forgotten
+
+
+def test_many_invisible_characters_are_looked_over_once() -> None:
+    text = "«" + "\u200f" * 200_000 + "«ا»" * 100_000
+    assert len(pair_marks(text)) == 200_000
 
 
 MARKED_TEXT = st.text(st.sampled_from("".join(FAMILIES) + "اب .،\n\n  "), max_size=40)

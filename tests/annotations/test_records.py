@@ -56,7 +56,7 @@ def test_checksum_is_of_the_utf8_bytes() -> None:
 @pytest.mark.parametrize(
     ("problem", "told"),
     [
-        (Problem("لماذا"), ": لماذا"),
+        (Problem("لماذا"), "لماذا"),
         (Problem("why", file="a.json"), "a.json: why"),
         (Problem("why", "خبر-1", "pass-a"), "document خبر-1, annotator pass-a: why"),
         (

@@ -1,7 +1,8 @@
-"""The seed articles are kept byte for byte, and their gold follows the scheme."""
+"""The seed articles are kept byte for byte, and their gold follows the scheme and holds the guidelines' examples."""
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -76,3 +77,25 @@ def test_every_quote_of_the_gold_has_its_speaker(name: str) -> None:
     quotes = gold.of_label(QUOTE)
     assert quotes
     assert [quote for quote in quotes if gold.target_of(quote, SAID_BY) is None] == []
+
+
+def pattern(words: str) -> str:
+    """Return a regular expression of an example's words: dots stand for any, and lines are broken anywhere."""
+    return re.sub(r"(\\?\s)+", r"\\s+", re.escape(words)).replace("…", ".*")
+
+
+def test_every_example_of_the_guidelines_is_marked_so_in_the_gold() -> None:
+    guidelines = (ROOT / "annotations" / "GUIDELINES.md").read_text(encoding="utf-8")
+    examples = [re.split("[⟦⟧]", code) for code in re.findall("`([^`]*)`", guidelines) if "⟦" in code]
+    assert len(examples) > 100
+    gold = [gold_document(name) for name in IDS]
+    for example in examples:
+        for number in range(1, len(example), 2):
+            before, words, behind = "".join(example[:number]), example[number], "".join(example[number + 1 :])
+            assert any(
+                re.fullmatch(pattern(words), document.text[span.start : span.end], re.S)
+                and re.search(pattern(before) + r"\Z", document.text[: span.start], re.S)
+                and re.match(pattern(behind), document.text[span.end :], re.S)
+                for document in gold
+                for span in document.gold.spans
+            ), example

@@ -348,6 +348,24 @@ def test_two_tasks_of_one_id_are_told(tmp_path: Path) -> None:
     assert list(map(str, parse_file(path)[1])) == [f"{path}, document خبر-1: two tasks have this id"]
 
 
+def test_two_ground_truths_or_two_annotations_of_one_annotator_are_told(tmp_path: Path) -> None:
+    path, (one,) = tmp_path / "أخبار.json", DOCUMENT.annotations
+    two = Annotation("pass-b", (), (), ground_truth=True), Annotation("adjudicated", (), (), ground_truth=True)
+    write_documents(path, [replace(DOCUMENT, annotations=(one, *two, one))])
+    assert list(map(str, parse_file(path)[1])) == [
+        f"{path}, document خبر-1: 2 annotations are ground truth (pass-b, adjudicated); expected one at most",
+        f"{path}, document خبر-1, annotator pass-a: 2 annotations have this name; expected one",
+    ]
+
+
+def test_a_number_too_long_for_python_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "أخبار.json"
+    path.write_text(f"[{'1' * 5_000}]", encoding="utf-8")
+    ((problem,), documents) = reversed(parse_file(path))
+    assert documents == []
+    assert problem.message.startswith("not UTF-8 JSON: ")
+
+
 def test_reading_checks_the_scheme_too(tmp_path: Path) -> None:
     path = tmp_path / "أخبار.json"
     write_documents(path, [Document("خبر-1", TEXT, (Annotation("pass-a", (Span(11, 18, QUOTE),)),))])

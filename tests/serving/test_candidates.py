@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aqwal.annotations.page import Page
-from aqwal.annotations.scheme import QUOTE, SPEAKER, TOPIC
+from aqwal.annotations.scheme import LABELS, QUOTE, SPEAKER, TOPIC, snap
 from aqwal.serving.candidates import Candidate, _legal_edges, _likely_ranges, choose, find_candidates
 from aqwal.serving.decoding import Posterior, Transitions, posterior
 from aqwal.serving.tags import TagSet
@@ -78,6 +78,21 @@ def test_no_quotation_mark_is_left_without_its_partner(label: str, found: str, w
     page = Page('إن الحل "قريب جدا" من الجميع، "نعم قال لا"')
     edges = _legal_edges(page, at := page.text.index(found), at + len(found), label)
     assert (edges and page.text[slice(*edges)]) == wanted
+
+
+def test_what_is_widened_to_whole_pairs_is_snapped_again():
+    page = Page("""، " ' «لا\u200fلا لا" ' ) ؟ «؟""")
+    edges = _legal_edges(page, at := page.text.index("لا"), at + 1, QUOTE)
+    assert edges and page.text[slice(*edges)] == """' «لا\u200fلا لا" '"""
+
+
+@given(st.text(st.sampled_from("اب ،.؟\n\"“”'‘’«»()\u200f"), max_size=40), st.data())
+def test_edges_are_legal_and_cut_no_pair(text: str, data: st.DataObject):
+    page = Page(text)
+    start, end = sorted((data.draw(st.integers(0, len(text))), data.draw(st.integers(0, len(text)))))
+    label = data.draw(st.sampled_from(LABELS))
+    edges = _legal_edges(page, start, end, label)
+    assert edges is None or (snap(page, *edges, label), page.pairs_cut(*edges)) == (edges, [])
 
 
 def test_no_words_no_candidates():

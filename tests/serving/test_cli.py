@@ -279,9 +279,21 @@ def test_render_of_a_folder_is_refused(tiny_model: Path, seed: Path, tmp_path: P
     assert list(tmp_path.iterdir()) == []
 
 
+def test_render_does_not_replace_the_text_by_its_page(tiny_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("قال", encoding="utf-8")
+    (tmp_path / "link.html").symlink_to("a.txt")
+    for page in ("a.txt", "link.html"):
+        arguments = ["--model", tiny_model, "--html", page, "a.txt"]
+        code, output, errors = aqwal("render", *arguments, cwd=tmp_path, COLUMNS="1000")
+        assert (code, output) == (2, b"")
+        assert f"--html {page} is the text to be read: choose another place" in errors
+        assert (tmp_path / "a.txt").read_text(encoding="utf-8") == "قال"
+
+
 def test_a_missing_extra_is_told_with_how_to_install_it(tiny_model: Path, tmp_path: Path) -> None:
     # A package of that name that is not there, before the one that is.
     (tmp_path / "fastapi.py").write_text("raise ModuleNotFoundError('no fastapi', name='fastapi')")
     code, output, errors = aqwal("serve", "--model", tiny_model, PYTHONPATH=str(tmp_path))
     assert (code, output) == (1, b"")
-    assert errors == "aqwal: this command needs the package fastapi; install it with `pip install 'aqwal[service]'`"
+    hint = "install aqwal with its extra service, in a checkout by `pip install -e '.[service]'`"
+    assert errors == f"aqwal: this command needs the package fastapi; {hint}"

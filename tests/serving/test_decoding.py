@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from tag_rows import ranges_of
 
 from aqwal.serving.decoding import Block, Posterior, Scores, Transitions, posterior
 from aqwal.serving.tags import TagSet
@@ -76,7 +77,7 @@ def test_posterior_of_every_span_is_its_share_of_all_rows(scheme: str, seed: int
     chances = posterior(emissions, BLOCKS, transitions)
     for layer, (begin, end) in product(range(LAYERS), BLOCKS):
         weights = {
-            tuple(tag_set.decode(np.array(row))): np.exp(score)
+            tuple(ranges_of(tag_set, row)): np.exp(score)
             for row, score in weigh_rows(emissions[begin:end], transitions, layer, tag_set).items()
         }
         for first, stop in ((a, b) for a in range(begin, end) for b in range(a + 1, end + 1)):

@@ -118,6 +118,13 @@ def test_numbers_for_texts_are_told(tmp_path: Path) -> None:
     )
 
 
+def test_what_a_line_holds_is_told_without_control_characters(tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_bytes('["\x9b2J\u202e"]\n'.encode())
+    documents, (told,) = read(tmp_path / "in.jsonl", input_format="jsonl")
+    assert documents == []
+    assert told.endswith(r"""line 1: expected an object with a string "text", got '["\x9b2J\u202e"]'""")
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [

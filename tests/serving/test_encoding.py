@@ -100,6 +100,13 @@ def test_a_very_long_word_is_capped(encoder: WordEncoder, tokenizer: Tokenizer) 
     assert short == ["قال"]
 
 
+def test_a_very_long_word_is_not_kept_in_memory(encoder: WordEncoder, tokenizer: Tokenizer) -> None:
+    kept, long = "اب" * 50, "اب" * 50 + "ت"
+    first, again = (pieces_of_text(f"{long} {kept} {long}", encoder, tokenizer) for _ in range(2))
+    assert again == first == [first[0], first[1], first[0]]
+    assert list(encoder._known) == [kept]
+
+
 @pytest.mark.parametrize("text", ["", " \n\t ", "\u200f"])
 def test_a_text_without_words_has_no_window(encoder: WordEncoder, text: str) -> None:
     assert encoder.encode(Page(text)) == []

@@ -118,7 +118,7 @@ def test_reports_as_newspapers_write_them(case: str) -> None:
 def second_source(verb: str) -> str:
     """Return who said the second of two quotes, the one with its report behind it."""
     inline = f"قال {{S1:لافروف}} {{Q1:نعم}}. {{Q2:لا}}، {verb} {{S2:زاخاروفا}}."
-    (document,) = parse_inline(f"=== report\n{inline}\n---\n", "hand")
+    (document,) = parse_inline(f"=== report\n{inline}\n---\nQ1 - -\nQ2 - -\n", "hand")
     _, second = linked(document).links_of(SAID_BY)
     return document.text[second.target.start : second.target.end]
 

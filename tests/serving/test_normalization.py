@@ -1,5 +1,6 @@
 """Compare the encoder's view of a word with AraBERT's own preprocessor, and show each intended difference."""
 
+import re
 import unicodedata
 import warnings
 from pathlib import Path
@@ -10,7 +11,13 @@ from hypothesis import strategies as st
 
 from aqwal.annotations.marks import BRACKETS, QUOTATION_MARKS
 from aqwal.annotations.words import cut_words
-from aqwal.serving.normalization import NORMALIZATION_VERSION, normalize_word
+from aqwal.serving.normalization import (
+    _ARABIC_LETTERS,
+    _DIGITS_THEN_LETTERS,
+    _LETTERS_THEN_DIGITS,
+    NORMALIZATION_VERSION,
+    normalize_word,
+)
 
 with warnings.catch_warnings():
     # Invalid escapes in AraBERT's source are no concern of ours, even where warnings are errors.
@@ -338,6 +345,22 @@ def test_any_word_gives_parts_that_are_stable_and_known_to_arabert(text: str) ->
 @given(st.one_of(ANY_TEXT, NEAR_ARABIC))
 def test_any_string_even_no_word_gives_such_parts(text: str) -> None:
     check_normalised(text)
+
+
+@given(st.text("بج12a ", max_size=20))
+def test_numbers_are_parted_from_letters_as_from_any_place_in_a_run(text: str) -> None:
+    letters, digits = f"([{_ARABIC_LETTERS}]+)", "([0-9]+)"
+    for pattern, plain in ((_DIGITS_THEN_LETTERS, digits + letters), (_LETTERS_THEN_DIGITS, letters + digits)):
+        assert pattern.sub(r" \1 \2 ", text) == re.sub(plain, r" \1 \2 ", text)
+
+
+@pytest.mark.parametrize("word", ["اب" * 500_000, "12" * 500_000])
+def test_a_word_of_a_million_letters_or_digits_stays(word: str) -> None:
+    assert normalize_word(word) == word
+
+
+def test_a_million_marks_on_a_letter_are_deleted() -> None:
+    assert normalize_word("قا" + "\u0651\u064e" * 500_000 + "ل") == "قال"
 
 
 def test_every_code_point_is_accepted() -> None:

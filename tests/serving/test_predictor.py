@@ -71,11 +71,19 @@ def test_a_text_without_words_has_an_empty_answer(predictor: Predictor, text: st
     assert predictor.predict(text, "blank") == Prediction(text, (), (), "blank")
 
 
-@pytest.mark.parametrize("text", ["قال", "\ud83d", "\udc00قال\ud83d", "\x00", "<script>", "😀" * 300, "ا1" * 5000])
-def test_odd_texts_are_answered(predictor: Predictor, text: str) -> None:
-    prediction = predictor.predict(text)
+def assert_knows(prediction: Prediction, text: str, learned: Document) -> None:
+    """Check that a text's answer holds something of what was learned by heart, and nothing that is not there."""
+    known = {(span.label, learned.text[span.start : span.end]) for span in learned.gold.spans}
     assert prediction.text == text
     assert_sound(prediction)
+    assert known & {(span.label, span.text) for span in prediction.spans}
+
+
+@pytest.mark.parametrize("text", ["قال", "\ud83d", "\udc00قال\ud83d", "\x00", "<script>", "😀" * 300, "ا1" * 5000])
+def test_odd_texts_are_answered(predictor: Predictor, learned: Document, text: str) -> None:
+    assert predictor.predict(text).text == text
+    behind = f"{learned.text}\n{text}"
+    assert_knows(predictor.predict(behind), behind, learned)
 
 
 def test_lone_surrogates_move_no_span(predictor: Predictor, learned: Document) -> None:
@@ -156,6 +164,16 @@ def test_ids_of_another_number_than_texts_are_an_error(predictor: Predictor, ids
         list(predictor.predict_many(["قال", "نعم"], ids))
 
 
+@pytest.mark.parametrize("ids", [None, ["one", "two"]])
+def test_an_error_of_the_callers_texts_comes_as_it_is(predictor: Predictor, ids: list[str] | None) -> None:
+    def texts() -> Iterator[str]:
+        yield "قال"
+        yield json.loads("{")
+
+    with pytest.raises(json.JSONDecodeError):
+        list(predictor.predict_many(texts(), ids))
+
+
 @pytest.mark.parametrize("threads", [0, -1])
 def test_threads_must_be_at_least_one(tiny_model: Path, threads: int) -> None:
     with pytest.raises(ValueError, match=f"threads must be 1 or more, not {threads}"):
@@ -195,7 +213,8 @@ def test_any_text_is_answered_with_spans_of_it(predictor: Predictor, text: str) 
 @given(before=odd_texts, behind=odd_texts)
 @settings(max_examples=25)
 def test_a_known_article_among_anything(predictor: Predictor, learned: Document, before: str, behind: str) -> None:
-    assert_sound(predictor.predict(f"{before}\n{learned.text}\n{behind}"))
+    text = f"{before}\n{learned.text}\n{behind}"
+    assert_knows(predictor.predict(text), text, learned)
 
 
 @pytest.mark.parametrize("wrong", [None, 5, b"text", ["text"], {"text": "text"}, b"text"])
@@ -204,17 +223,17 @@ def test_what_is_no_text_is_told_in_a_sentence(predictor: Predictor, wrong: obje
         predictor.predict(wrong)
 
 
-def test_ten_thousand_paragraphs(predictor: Predictor) -> None:
-    prediction = predictor.predict("قال الوزير نعم.\n" * 10_000)
-    assert_sound(prediction)
+def test_ten_thousand_paragraphs(predictor: Predictor, learned: Document) -> None:
+    text = "قال الوزير نعم.\n" * 10_000 + learned.text
+    assert_knows(predictor.predict(text), text, learned)
 
 
-def test_a_million_characters(predictor: Predictor, learned: Document) -> None:
-    # Long words, so that it is the length and not the encoder's work that is tried.
-    text = learned.text + ("\n" + "ا" * 10_000) * 100
+# One word each, so that it is the length and not the encoder's work that is tried. A letter repeated would become two.
+@pytest.mark.parametrize("word", ["اب" * 500_000, "12" * 500_000, "ا" + "\u0651\u064e" * 500_000])
+def test_a_million_characters(predictor: Predictor, learned: Document, word: str) -> None:
+    text = f"{learned.text}\n{word}"
     prediction = predictor.predict(text)
-    assert len(text) > 1_000_000
-    assert_sound(prediction)
+    assert_knows(prediction, text, learned)
     assert prediction.spans[0].text == "لافروف"
 
 

@@ -239,6 +239,14 @@ def test_the_terminal_colours_each_span(learned: Prediction) -> None:
         assert styled[colour] == "".join(span.text for span in learned.spans if span.label == label)
 
 
+def test_no_control_sequence_of_a_text_reaches_the_terminal() -> None:
+    speaker = "\x1b]0;a\x07لافروف\x9b2J\x7f"
+    shown, quote = to_terminal(quoted(f"قال\t{speaker}\r\nنعم\rلا\n", ("SPEAKER", speaker), ("QUOTE", "نعم")))
+    # rich leaves the other half of a line's end out.
+    assert shown.plain == "قال\t�]0;a�لافروف�2J�\nنعم�لا\n"
+    assert quote.plain == "\n1. �]0;a�لافروف�2J�: نعم ← — (indirect, 0.90)"
+
+
 def test_a_narrow_terminal_loses_nothing(learned: Prediction) -> None:
     console = Console(file=StringIO(), width=40)
     console.print(*to_terminal(learned), sep="\n")

@@ -39,6 +39,29 @@ def test_the_mean_is_a_run_folder_that_says_what_it_is(tiny_run: Path, other_run
     assert metrics["kept"]["averaged"] == [tiny_run.name, "other"]
 
 
+def test_what_one_run_learned_from_is_held_out_of_none(tiny_run: Path, other_run: Path, tmp_path: Path):
+    data = json.loads((other_run / "data.json").read_text())
+    train, files = data["documents"]["train"], data["files"]
+    path = other_run / "data.json"
+    path.write_text(
+        json.dumps({"files": {**files, "x": "1"}, "documents": {"train": ["x"], "development": train, "test": ["y"]}})
+    )
+    average_runs([other_run, tiny_run], tmp_path / "mean")
+    joined = json.loads((tmp_path / "mean" / "data.json").read_text())
+    assert joined["documents"] == {"train": ["x", *train], "development": [], "test": ["y"]}
+    assert joined["files"] == {**files, "x": "1"}
+
+
+def test_only_an_average_is_replaced(tiny_run: Path, other_run: Path, tmp_path: Path):
+    before = (other_run / "checkpoint" / "model.safetensors").read_bytes()
+    with pytest.raises(ValueError, match="other is there and is no average of runs"):
+        average_runs([tiny_run, other_run], other_run)
+    assert (other_run / "checkpoint" / "model.safetensors").read_bytes() == before
+    average_runs([tiny_run, other_run], tmp_path / "mean")
+    average_runs([tiny_run, other_run], tmp_path / "mean")
+    assert not list(tmp_path.glob(".mean*"))
+
+
 def test_runs_that_do_not_fit_are_refused(tiny_run: Path, other_run: Path, tmp_path: Path):
     with pytest.raises(ValueError, match="two runs or more, got 1"):
         average_runs([tiny_run], tmp_path / "mean")

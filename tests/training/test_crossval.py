@@ -47,6 +47,11 @@ def test_folds_are_held_out_and_a_stopped_run_goes_on(
     assert again == result
     assert json.loads((tmp_path / "crossval" / "crossval.json").read_text()) == result
 
+    documents = load_documents(config.documents, config.path("")).documents
+    assert [len(one) for one in crossval.read_out_of_fold(config, documents)] == [2] * len(config.seeds)
+    other = config.model_copy(update={"thresholds": {"QUOTE": 0.5}})
+    assert crossval.read_out_of_fold(other, documents) is None
+
 
 def test_the_table_has_mean_and_spread():
     row = {"f1": {"mean": 0.5, "spread": 0.01}, "overlap_f1": {"mean": 0.9, "spread": 0.02}}
@@ -75,7 +80,9 @@ def test_the_corpus_is_sliced_by_its_plan():
     config = crossval.parse_config(
         ["--config", "configs/crossval-corpus.yaml"], crossval.DEFAULT_CONFIG, CrossValidationConfig
     )
-    assert read_plan(config.path(config.plan)).articles
+    planned = {article.id for article in read_plan(config.path(config.plan)).articles}
+    there = {document.id for document in load_documents(config.documents, config.path("")).documents}
+    assert {identifier.split("-")[0] for identifier in there - planned} == {"w1", "w2", "w3"}
 
 
 def test_the_seeds_fold_keeps_the_two_accounts_of_one_event_together():

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tag_rows import ranges_of
 from tokenizers import Tokenizer
 
 from aqwal.annotations.page import Page
@@ -48,7 +49,7 @@ def test_gold_tags_decode_to_the_gold_spans(documents: list[Document]):
         page = Page(document.text)
         tags = gold_tags(document, page, LABELS, TAGS)
         for layer, label in enumerate(LABELS):
-            ranges = TAGS.decode(tags[:, layer].numpy())
+            ranges = ranges_of(TAGS, tags[:, layer].tolist())
             spans = [(page.words[first].start, page.words[stop - 1].end) for first, stop in ranges]
             assert spans == [(span.start, span.end) for span in document.gold.of_label(label)]
 
@@ -129,13 +130,17 @@ def test_splits_share_the_documents_out(documents: list[Document], tmp_path: Pat
 @pytest.mark.parametrize(
     ("parts", "message"),
     [
-        ({"train": ["nobody"]}, "unknown documents \\['nobody'\\]"),
-        ({"training": []}, "unknown parts \\['training'\\]"),
-        ({"train": ["000_fb1b0e5927def39d"], "test": ["000_fb1b0e5927def39d"]}, "different document ids"),
+        ({"train": ["nobody"]}, r"unknown documents: nobody \(1 in all\)"),
+        ({"training": []}, r"unknown parts: training"),
+        ({"train": ["000_*"], "test": ["000_fb1b0e5927def39d"]}, "documents named twice: 000_fb1b0e5927def39d"),
+        ([1, 2], "expected a mapping of train, development, test to lists"),
+        ({"train": None}, "expected a mapping"),
+        ({"train": [1]}, "expected a mapping"),
+        ("{", "is no JSON"),
     ],
 )
-def test_bad_splits_are_named(documents: list[Document], tmp_path: Path, parts: dict, message: str):
+def test_bad_splits_are_named(documents: list[Document], tmp_path: Path, parts: object, message: str):
     path = tmp_path / "splits.json"
-    path.write_text(json.dumps(parts))
-    with pytest.raises(ValueError, match=message):
+    path.write_text(parts if isinstance(parts, str) else json.dumps(parts))
+    with pytest.raises(ValueError, match=rf"splits\.json.*{message}"):
         split_documents(documents, path)

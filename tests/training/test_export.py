@@ -46,6 +46,17 @@ def test_the_card_shows_data_and_scores(tiny_model: Path):
     assert "passes of a language model" in card
 
 
+def test_the_card_tells_of_licence_and_data(tiny_model: Path):
+    card = (tiny_model / "README.md").read_text()
+    _, _, told = card.partition("## Licence and data\n")
+    told, _, _ = told.partition("\n## ")
+    config = json.loads((tiny_model / "aqwal.json").read_text())["training"]["config"]
+    assert f"see `{config['base']}`" in told
+    assert f"- Documents: `{'`, `'.join(config['documents'])}`." in told
+    assert "CC BY 4.0" in told
+    assert "MIT" not in told
+
+
 def test_products_of_large_units_stay_fp32_and_the_rest_is_int8(tiny_model: Path):
     graph = onnx.load(tiny_model / "model.onnx").graph
     kinds = {node.name.removesuffix("_quant"): node.op_type for node in graph.node if "MatMul" in node.op_type}

@@ -8,6 +8,7 @@ import yaml
 
 from aqwal.training import sweep, trial
 from aqwal.training.config import PROJECT_ROOT, parse_config
+from aqwal.training.folds import make_folds
 from aqwal.training.sweep import SweepConfig, markdown_tables, run_sweep
 
 SWEEPS = sorted((PROJECT_ROOT / "configs" / "sweeps").glob("*.yaml"))
@@ -54,8 +55,8 @@ def test_every_sweep_loads_with_its_base_and_all_runs(path: Path):
 def test_the_tuning_splits_are_of_the_corpus_and_of_every_batch():
     parts = json.loads((PROJECT_ROOT / "configs" / "splits" / "tuning.json").read_text())
     there = {path.stem for path in (PROJECT_ROOT / "annotations" / "corpus").glob("*.json")}
-    assert not set(parts["train"]) & set(parts["development"])
-    assert set(parts["train"]) | set(parts["development"]) <= there
+    assert sorted(parts["train"] + parts["development"]) == sorted(there)
+    assert parts["development"] == list(make_folds(there, 5)[0])
     assert {one.split("-")[0] for one in parts["train"]} == {one.split("-")[0] for one in parts["development"]}
 
 
@@ -104,6 +105,25 @@ def test_a_wrong_run_is_refused_before_any_is_trained(
 ):
     with pytest.raises(ValueError, match=message):
         run_sweep(settings(base_file, tmp_path, {"first": {}, "a": run}), [])
+    assert not (tmp_path / "sweep").exists()
+
+
+def test_files_to_score_that_would_be_mixed_up_are_refused(base_file: Path, root: Path, tmp_path: Path):
+    other = next((root / "annotations" / "gold").glob(f"{OTHER}*.json"))
+    config = settings(base_file, tmp_path, {"a": {}}, seeds=(1,))
+    same_name = tmp_path / other.name
+    same_name.write_bytes(other.read_bytes())
+    with pytest.raises(ValueError, match=f"in other sets: ..{OTHER}.."):
+        run_sweep(config, [other, same_name])
+    in_development = next((root / "annotations" / "gold").glob(f"{DEVELOPMENT}*.json"))
+    with pytest.raises(ValueError, match=f"in other sets: ..{DEVELOPMENT}.."):
+        run_sweep(config, [in_development])
+    tasks = json.loads(other.read_text())
+    for annotation in tasks[0]["annotations"]:
+        annotation["ground_truth"] = False
+    (tmp_path / "bare.json").write_text(json.dumps(tasks))
+    with pytest.raises(ValueError, match=f"without ground_truth: ..{OTHER}.."):
+        run_sweep(config, [tmp_path / "bare.json"])
     assert not (tmp_path / "sweep").exists()
 
 

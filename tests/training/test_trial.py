@@ -1,6 +1,7 @@
 """A trial: trained once, answered from what is on disk, never mistaken for another."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -63,19 +64,6 @@ def test_a_trial_stopped_before_it_answered_keeps_its_training(
     assert len(trained) == 1
 
 
-def test_a_training_that_was_stopped_begins_anew(
-    config: TrainConfig, held_out: list[Document], monkeypatch: pytest.MonkeyPatch
-):
-    def stop(_: TrainConfig) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(trial, "train", stop)
-        with pytest.raises(KeyboardInterrupt):
-            Trial(config).run(held_out)
-    assert Trial(config).run(held_out).answered[0].document.id == held_out[0].id
-
-
 def test_resume_of_a_training_that_was_killed(
     config: TrainConfig, held_out: list[Document], monkeypatch: pytest.MonkeyPatch
 ):
@@ -106,6 +94,30 @@ def test_another_configuration_or_other_documents_are_refused(config: TrainConfi
     with pytest.raises(ValueError, match="with another train documents"):
         Trial(config.model_copy(update={"documents": ["annotations/gold/003_*.json"]}))
     Trial(config.model_copy(update={"thresholds": {"QUOTE": 0.3}}))
+
+
+def test_what_decides_no_weights_may_change(config: TrainConfig, held_out: list[Document], trained: list[str]):
+    before = Trial(config).run(held_out)
+    other = config.model_copy(update={"gradient_accumulation_steps": 2, "save_every": 3})
+    assert Trial(other).run(held_out).answered == before.answered
+    assert len(trained) == 1
+
+
+def test_a_base_that_was_made_anew_is_another_one(config: TrainConfig, held_out: list[Document], tmp_path: Path):
+    base = Path(shutil.copytree(config.base, tmp_path / "base"))
+    config = config.model_copy(update={"base": str(base)})
+    Trial(config).run(held_out)
+    weights = base / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-4] + b"\0\0\0\1")
+    with pytest.raises(ValueError, match="with another base files"):
+        Trial(config)
+
+
+def test_documents_that_it_trained_on_are_refused(config: TrainConfig, held_out: list[Document], trained: list[str]):
+    seen = trial.documents_of(config)["train"]
+    with pytest.raises(ValueError, match=f"trains on documents {seen[0].id} .1 in all., so its answers"):
+        Trial(config).run([*held_out, *seen])
+    assert not trained
 
 
 def test_answers_of_another_text_are_refused(config: TrainConfig, held_out: list[Document]):

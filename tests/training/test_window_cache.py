@@ -133,6 +133,16 @@ def test_the_last_used_entries_stay(make, entries, monkeypatch):
     assert first in entries()
 
 
+def test_nothing_else_in_the_folder_is_removed(make, entries, monkeypatch, tmp_path):
+    monkeypatch.setattr(window_cache, "KEPT", 1)
+    run = tmp_path / "cache" / "release" / "checkpoint"
+    run.mkdir(parents=True)
+    make()
+    make(overlap=16)
+    assert run.is_dir()
+    assert len(entries()) == 2
+
+
 def _in_a_process(base: Path, root: Path, cache: Path, answers) -> None:
     documents = load_documents(["annotations/gold/*.json"], root).documents
     encoder = WordEncoder(Tokenizer.from_file(str(base / "tokenizer.json")), 128, 32)

@@ -6,6 +6,7 @@ optimizer steps, so that the curve shows what more articles are worth, not what 
 Scored are the held-out articles and the documents given, real news for instance.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from aqwal.annotations.scheme import QUOTE
 from aqwal.training.config import TrainConfig
 from aqwal.training.folds import in_no_order, make_folds
 from aqwal.training.metrics import score
+from aqwal.training.origin import fingerprint
 from aqwal.training.run_folder import as_json
 from aqwal.training.summary import summarise
 from aqwal.training.trial import SPLITS_FILE, Outcome, Trial, documents_of
@@ -53,7 +55,24 @@ def run_curve(
         quotes = sum(len(one.gold.of_label(QUOTE)) for one in articles if one.gold and one.id in sample)
         scores = {name: _summary(outcomes, documents, config.labels) for name, documents in sets.items()}
         points.append({"articles": len(sample), "quotes": quotes, "epochs": epochs, "scores": scores})
-    write_text(folder / CURVE_FILE, as_json(points))
+    identity = curve_fingerprint(config, sizes, seeds, others)
+    write_text(folder / CURVE_FILE, as_json({"fingerprint": identity, "points": points}))
+    return points
+
+
+def curve_fingerprint(
+    config: TrainConfig, sizes: Sequence[int], seeds: Sequence[int], others: Mapping[str, list[Document]]
+) -> str:
+    """Return what identifies a curve's documents and settings; arguments as for `run_curve`."""
+    documents = [documents_of(config)["train"], *others.values()]
+    return fingerprint([config], documents, list(sizes), list(seeds), list(others))
+
+
+def read_curve(folder: Path, identity: str) -> list[dict[str, Any]] | None:
+    """Return the points that `run_curve` left in a folder; None if there are none of this fingerprint."""
+    path = folder / CURVE_FILE
+    stored = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    points: list[dict[str, Any]] | None = stored["points"] if stored.get("fingerprint") == identity else None
     return points
 
 
@@ -61,7 +80,7 @@ def cut_samples(ids: Sequence[str], sizes: Sequence[int]) -> tuple[tuple[str, ..
     """Return the ids held out, and a sample for each size, each inside the next."""
     held_out = make_folds(ids, _FOLDS)[0]
     rest = sorted(set(ids) - set(held_out), key=in_no_order)
-    return held_out, [rest[:size] for size in sorted({min(size, len(rest)) for size in sizes})]
+    return held_out, [sorted(rest[:size]) for size in sorted({min(size, len(rest)) for size in sizes})]
 
 
 def _run(config: TrainConfig, splits: Path, epochs: int, seed: int, sets: Mapping[str, list[Document]]) -> Outcome:

@@ -6,19 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from aqwal.annotations.atomic import write_text
 from aqwal.annotations.records import Document
 from aqwal.serving import Predictor
 from aqwal.serving.model_folder import MODEL_FILES, SETTINGS_FILE
 from aqwal.training.answers import read_answers, write_answers
 from aqwal.training.average import average_runs
-from aqwal.training.config import BOOKKEEPING_FIELDS, TrainConfig
+from aqwal.training.config import TrainConfig
 from aqwal.training.export import export_model
 from aqwal.training.gate import predictor_answers
 from aqwal.training.metrics import Answered
+from aqwal.training.run_folder import as_json
 from aqwal.training.train import CHECKPOINT
 from aqwal.training.trial import Trial
 
-MODEL = "model"
+MODEL, ORIGIN_FILE = "model", "origin.json"
 
 # Precision → answers.
 Served = dict[str, list[Answered]]
@@ -34,6 +36,13 @@ class Trained(Protocol):
     @property
     def folder(self) -> Path:
         """Its run folder."""
+
+    @property
+    def origin(self) -> Any:
+        """All that decides the weights, as plain data."""
+
+    def check_unseen(self, documents: Sequence[Document]) -> None:
+        """Make sure that no training learned anything of documents; ValueError if one did."""
 
     def checkpoint(self) -> Path:
         """Return the folder of the weights, trained unless they are there."""
@@ -56,6 +65,16 @@ class Averaged:
         """The first trial's training run."""
         return self.trials[0].config
 
+    @property
+    def origin(self) -> list[dict[str, Any]]:
+        """All that decides the weights of each trial."""
+        return [trial.origin for trial in self.trials]
+
+    def check_unseen(self, documents: Sequence[Document]) -> None:
+        """Make sure that none of the trials learned anything of documents; ValueError if one did."""
+        for trial in self.trials:
+            trial.check_unseen(documents)
+
     def checkpoint(self) -> Path:
         """Return the folder of the mean weights."""
         for trial in self.trials:
@@ -65,13 +84,19 @@ class Averaged:
 
 
 def answer_as_served(trial: Trained, documents: Sequence[Document]) -> Served:
-    """Return the answers of the exported run, doing only what was not done before."""
+    """Return the answers of the exported run, doing only what was not done before.
+
+    Raises:
+        ValueError: If the run has learned from one of the documents.
+    """
+    trial.check_unseen(documents)
     model = trial.folder / MODEL
     if not _is_exported(trial):
         for precision in MODEL_FILES:
             (trial.folder / f"{precision}.json").unlink(missing_ok=True)
         trial.checkpoint()
         export_model(trial.folder, model, keep_fp32=True)
+        write_text(trial.folder / ORIGIN_FILE, as_json(_made_of(trial)))
     served: Served = {}
     for precision in MODEL_FILES:
         path = trial.folder / f"{precision}.json"
@@ -81,7 +106,7 @@ def answer_as_served(trial: Trained, documents: Sequence[Document]) -> Served:
 
 
 def read_as_served(trial: Trained, documents: Sequence[Document]) -> Served | None:
-    """Return the stored answers; None if they are not all there, or of other temperatures or thresholds."""
+    """Return the stored answers; None if they are not all there, or of other trainings or settings."""
     if not _is_exported(trial):
         return None
     stored = {precision: read_answers(trial.folder / f"{precision}.json", documents) for precision in MODEL_FILES}
@@ -90,12 +115,11 @@ def read_as_served(trial: Trained, documents: Sequence[Document]) -> Served | No
 
 
 def _is_exported(trial: Trained) -> bool:
-    path = trial.folder / MODEL / SETTINGS_FILE
-    if not path.is_file():
-        return False
-    before = TrainConfig(**json.loads(path.read_text(encoding="utf-8"))["training"]["config"])
-    return _deciding(before) == _deciding(trial.config)
+    path = trial.folder / ORIGIN_FILE
+    exported = (trial.folder / MODEL / SETTINGS_FILE).is_file() and path.is_file()
+    return exported and json.loads(path.read_text(encoding="utf-8")) == _made_of(trial)
 
 
-def _deciding(config: TrainConfig) -> dict[str, Any]:
-    return config.model_dump(exclude={"output_dir", *BOOKKEEPING_FIELDS})
+def _made_of(trial: Trained) -> dict[str, Any]:
+    """Return what decides the exported model and its answers."""
+    return {"origin": trial.origin, "calibration": trial.config.calibration}

@@ -2,12 +2,13 @@
 
 Stages: `corpus` trains on the corpus alone, exports, and answers the seeds; `curve` trains on
 samples of the corpus; `crossval` cross-validates over it; `report` writes. Each keeps what it did in
-the run folder and goes on after a stop. The report says of a stage that was not run that it is missing.
+the run folder and goes on after a stop. Of a stage whose run folders are not here the report keeps the
+figures that it had; it says of one that was never run that it is missing.
 """
 
-import json
 import logging
 import sys
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,16 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from aqwal.annotations.atomic import write_text
 from aqwal.annotations.records import Document
 from aqwal.annotations.templates import render_template
+from aqwal.training.accuracy.earlier import keep_earlier
 from aqwal.training.accuracy.figures import Material, gather_figures
-from aqwal.training.accuracy.learning_curve import CURVE_FILE, run_curve
+from aqwal.training.accuracy.learning_curve import curve_fingerprint, read_curve, run_curve
 from aqwal.training.accuracy.served import Averaged, Trained, answer_as_served
 from aqwal.training.config import PROJECT_ROOT, Count, TrainConfig, parse_config
 from aqwal.training.crossval import CrossValidationConfig, cross_validate
 from aqwal.training.data import load_documents
 from aqwal.training.gate import ExportError
 from aqwal.training.logs import start_logging
+from aqwal.training.origin import fingerprint
 from aqwal.training.run_folder import as_json
 from aqwal.training.train import TRAINING_ERRORS
 from aqwal.training.trial import Trial, documents_of
@@ -126,9 +129,9 @@ class Accuracy:
         answer_as_served(self._trained, self._seeds)
 
     def curve(self) -> None:
-        """Train on samples of the corpus."""
-        config = self._config
-        run_curve(self._train, self._folder / "curve", config.sizes, config.seeds, {SEEDS_SET: self._seeds})
+        """Train on samples of the corpus, as the cross-validation trains on four fifths of it."""
+        training, sizes, seeds, others = self._curve_settings
+        run_curve(training, self._folder / "curve", sizes, seeds, others)
 
     def crossval(self) -> None:
         """Cross-validate over the corpus."""
@@ -137,15 +140,28 @@ class Accuracy:
     def report(self) -> None:
         """Write figures, pictures and text."""
         corpus = documents_of(self._train)["train"]
-        curve = self._folder / "curve" / CURVE_FILE
-        points = json.loads(curve.read_text(encoding="utf-8")) if curve.is_file() else None
+        fingerprints = self._fingerprints(corpus)
+        points = read_curve(self._folder / "curve", fingerprints["curve"])
         figures = gather_figures(Material(self._trained, corpus, self._seeds, self._crossval, points))
+        figures = keep_earlier(figures, fingerprints, self._docs / "accuracy.json")
         draw_pictures(figures, self._docs / "images")
         notes = self._docs / "accuracy-notes.md"
         text = render_report(figures, notes.read_text(encoding="utf-8") if notes.is_file() else None)
         write_text(self._docs / "accuracy.json", as_json(figures))
         write_text(self._docs / "accuracy.md", text)
         _log.info("%s is written", self._docs / "accuracy.md")
+
+    @property
+    def _curve_settings(self) -> tuple[TrainConfig, tuple[int, ...], tuple[int, ...], dict[str, list[Document]]]:
+        return self._crossval.training(), self._config.sizes, self._config.seeds, {SEEDS_SET: self._seeds}
+
+    def _fingerprints(self, corpus: Sequence[Document]) -> dict[str, str]:
+        """Return what identifies the figures of each stage."""
+        return {
+            "corpus": fingerprint([trial.config for trial in self._trials], [corpus, self._seeds]),
+            "curve": curve_fingerprint(*self._curve_settings),
+            "crossval": fingerprint([self._crossval], [corpus]),
+        }
 
 
 def load_pictures() -> Any:
@@ -157,7 +173,8 @@ def load_pictures() -> Any:
     try:
         import matplotlib  # noqa: F401
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError("the pictures need matplotlib: pip install 'aqwal[reports]'") from error
+        hint = "install aqwal with its extra reports, in a checkout by `pip install -e '.[reports]'`"
+        raise ModuleNotFoundError(f"the pictures need matplotlib; {hint}") from error
     from aqwal.training.accuracy import pictures
 
     return pictures

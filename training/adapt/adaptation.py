@@ -84,7 +84,8 @@ class Adaptation:
         Raises:
             DivergedError: If the loss is no number any more.
         """
-        if not progress.history and not progress.step and self._held_out:
+        # By the configuration, since this process may have no window and all must score together.
+        if not progress.history and not progress.step and self._config.held_out:
             self._report(progress, self._held_out_scores())
             yield 0
         batches = self._batches(progress.place)

@@ -107,8 +107,6 @@ def _stream(config: AdaptConfig, accelerator: Accelerator, files: list[Path]) ->
 def _count(stream: TextStream) -> dict[str, int]:
     """Read all text once, so that what is wrong with it shows now."""
     counts = stream.count()
-    if not counts["words"]:
-        raise ValueError(f"no words to train on in {', '.join(map(str, stream.files))}; are `texts` empty?")
     _log.info("%(articles)d articles with %(words)d words to train on", counts)
     return counts
 

@@ -83,8 +83,19 @@ class TextStream:
         return (Article(0, number, text) for number, text in enumerate(texts))
 
     def count(self) -> dict[str, int]:
-        """Return how many articles and words there are for training, over all processes."""
+        """Return how many articles and words there are for training, over all processes.
+
+        Raises:
+            ValueError: If there is no word, or not an article for each process; in every process alike.
+        """
         sizes = [len(cut_words(text)) for text in self._training_texts(self.files)]
+        if not sum(sizes):
+            raise ValueError(f"no words to train on in {', '.join(map(str, self.files))}; are `texts` empty?")
+        if len(sizes) < self.processes:
+            raise ValueError(
+                f"{len(sizes)} articles to train on cannot be shared out among {self.processes} processes; give more "
+                "text, with blank lines between articles, or start fewer processes"
+            )
         return {"articles": len(sizes), "words": sum(sizes)}
 
     def _one_pass(self, epoch: int) -> Iterator[str]:

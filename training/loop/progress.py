@@ -14,6 +14,7 @@ class Progress:
         words: Those words.
         epochs: One entry for each epoch that was scored, as `metrics.json` has them.
         kept: Epoch and scores of the weights that were kept; empty before any were.
+        seconds: Of training, over all starts, without the scoring after an epoch.
     """
 
     step: int = 0
@@ -21,6 +22,7 @@ class Progress:
     words: int = 0
     epochs: list[dict[str, Any]] = field(default_factory=list)
     kept: dict[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
 
     @property
     def epoch(self) -> int:

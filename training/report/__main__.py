@@ -22,13 +22,13 @@ def main(
     try:
         from aqwal.training.report.page import render_report
 
-        page = render_report(read_run(run_dir))
+        path = output or run_dir / "report.html"
+        write_text(path, render_report(read_run(run_dir)))
     except ModuleNotFoundError as error:
-        raise SystemExit(f"report: the pictures need {error.name}: pip install 'aqwal[reports]'") from error
-    except (FileNotFoundError, ValueError) as error:
+        hint = "install aqwal with its extra reports, in a checkout by `pip install -e '.[reports]'`"
+        raise SystemExit(f"report: the pictures need {error.name}; {hint}") from error
+    except (OSError, ValueError) as error:
         raise SystemExit(f"report: {error}") from error
-    path = output or run_dir / "report.html"
-    write_text(path, page)
     _log.info("%s is written", path)
 
 

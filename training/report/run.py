@@ -69,6 +69,8 @@ def read_run(folder: Path) -> Run:
 
 
 def _read_norms(curves: Path) -> list[float]:
-    """Return the gradient norms that TensorBoard shows, all of them."""
+    """Return the gradient norms that TensorBoard shows, all of them; none if the folder is not there."""
+    if not curves.is_dir():
+        return []
     events = EventAccumulator(str(curves), size_guidance={SCALARS: 0}).Reload()
     return [event.value for event in events.Scalars(NORM)] if NORM in events.Tags()[SCALARS] else []

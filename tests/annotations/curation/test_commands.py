@@ -1,5 +1,6 @@
-"""`aqwal corpus compile`, `report` and `duplicates`, as people call them."""
+"""`aqwal corpus compile`, `inline`, `report` and `duplicates`, as people call them."""
 
+import errno
 import json
 import shutil
 import subprocess
@@ -9,14 +10,15 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from aqwal.annotations import Document, read_documents, write_documents
+from aqwal.annotations import Annotation, Document, read_documents, write_documents
 from aqwal.annotations.commands import app
-from aqwal.annotations.inline import format_inline
+from aqwal.annotations.inline import format_inline, parse_inline
 
 ANNOTATIONS = Path(__file__).parents[3] / "annotations"
 CORPUS, PLAN = ANNOTATIONS / "corpus", ANNOTATIONS / "corpus-spec.json"
 GOLD = sorted((ANNOTATIONS / "gold").glob("*.json"))
 NAMES = ["w04-01", "w12-07", "w2-05"]
+ONE = Annotation("pass-a", ())
 EIGHT = "سننتظر ونرى ما تقوله اللجنة في تقريرها الأخير"
 
 
@@ -77,7 +79,68 @@ def test_compile_where_nothing_can_be_written(passes: list[Path], tmp_path: Path
     (tmp_path / "file").touch()
     result = aqwal_corpus("compile", passes[0], "--output", tmp_path / "file" / "corpus")
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr == f"aqwal: {tmp_path / 'file' / 'corpus'} cannot be read or written: Not a directory\n"
+    told = f"aqwal: {tmp_path / 'file' / 'corpus'} cannot be read or written: Not a directory"
+    assert result.stderr == f"{told}; documents written before it: 0 of 3\n"
+
+
+def test_compile_on_a_disk_that_gets_full(passes: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+
+    def sync(descriptor: int) -> None:
+        synced.append(descriptor)
+        if len(synced) > 1:
+            raise OSError(errno.EFBIG, "File too large")
+
+    monkeypatch.setattr("os.fsync", sync)
+    result = aqwal_corpus("compile", passes[0], "--output", tmp_path / "corpus")
+    assert (result.exit_code, result.stdout) == (2, "")
+    told = f"aqwal: {tmp_path / 'corpus' / 'w12-07.json'} cannot be read or written: File too large"
+    assert result.stderr == f"{told}; documents written before it: 1 of 3\n"
+    assert [path.name for path in (tmp_path / "corpus").iterdir()] == ["w04-01.json"]
+
+
+# aqwal corpus inline
+
+
+def test_inline_gives_what_compile_takes(tmp_path: Path) -> None:
+    stored_files = [CORPUS / f"{name}.json" for name in NAMES]
+    files = []
+    for options in (["--annotator", "pass-a"], ["--annotator", "pass-b"], []):
+        result = aqwal_corpus("inline", *stored_files, *options)
+        assert (result.exit_code, result.stderr) == (0, "")
+        files.append(tmp_path / f"{len(files)}.txt")
+        files[-1].write_bytes(result.stdout_bytes)
+    writer, blind, gold = files
+    aqwal_corpus("compile", writer, "--blind", blind, "--gold", gold, "--output", tmp_path / "corpus")
+    for path in stored_files:
+        assert (tmp_path / "corpus" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_bare_texts_keep_their_line_ends_and_have_no_marks(tmp_path: Path) -> None:
+    document = Document("خبر-1", "نعم {لا}\r\n=== ثم\n")
+    write_documents(tmp_path / "خبر.json", [document])
+    result = aqwal_corpus("inline", tmp_path / "خبر.json", GOLD[0], "--bare")
+    first, second = parse_inline(result.stdout_bytes.decode("utf-8"), "pass-b")
+    assert (first.id, first.text) == (document.id, document.text)
+    assert (second.text, second.annotations[0].spans) == (read_documents(GOLD[0])[0].text, ())
+    assert aqwal_corpus("inline", GOLD[0], "--bare", "--annotator", "pass-a").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("document", "options", "message"),
+    [
+        (Document("خبر-1", "نعم", (ONE,)), [], "none is adjudicated; there are annotations by pass-a"),
+        (Document("خبر-1", "نعم", (ONE,)), ["--annotator", "سمر"], "none is by سمر; there are annotations by pass-a"),
+        (Document("خبر-1", "نعم"), [], "none is adjudicated; there are annotations by nobody"),
+        (Document("خبر 1", "نعم"), ["--bare"], "the inline form can hold neither white space in an id nor a lone"),
+        (Document("خبر-1", "\ud83d"), ["--bare"], "the inline form can hold neither white space in an id nor a lone"),
+    ],
+)
+def test_what_cannot_be_shown_inline(document: Document, options: list[str], message: str, tmp_path: Path) -> None:
+    write_documents(tmp_path / "خبر.json", [document])
+    result = aqwal_corpus("inline", GOLD[0], tmp_path / "خبر.json", *options)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert any(line.startswith(f"document {document.id}: {message}") for line in result.stderr.splitlines())
 
 
 # aqwal corpus report
@@ -100,6 +163,8 @@ def test_report_beside_another_set_and_a_plan(tmp_path: Path) -> None:
     assert rows(result.stdout, "articles") == [["articles", "3", "5"]]
     assert [row[1] for row in rows(result.stdout, "QUOTE")] == ["files", "beside"]
     assert "among the files and not planned: 1 (w2-05)" in result.stdout.splitlines()
+    assert rows(result.stdout, "Oman") == [["Oman", "12", "0", "—"]]
+    assert [row[3] for row in rows(result.stdout, "greeting of persons, condolences")] == ["—"]
     assert "with quotes though planned without, or the reverse: 0" in result.stdout.splitlines()
     figures = json.loads(out.read_text(encoding="utf-8"))
     assert list(figures) == ["files", "beside", "plan"]
@@ -161,6 +226,13 @@ def test_duplicates_are_shown_with_ids_and_words(tmp_path: Path) -> None:
     assert result.stderr == "aqwal: pairs of documents that share too much: 2\n"
 
 
+def test_a_lone_surrogate_is_shown_as_a_question_mark(tmp_path: Path) -> None:
+    text = EIGHT.replace(" ", " \ud83d ", 1)
+    result = aqwal_corpus("duplicates", stored(tmp_path, "خبر-1", text), stored(tmp_path, "خبر-2", EIGHT))
+    assert result.exit_code == 1
+    assert f"  8 words in a row: {text}".replace("\ud83d", "?") in result.stdout.splitlines()
+
+
 def test_limits_are_the_callers(tmp_path: Path) -> None:
     one, other = stored(tmp_path, "خبر-1", f"{EIGHT} نعم"), stored(tmp_path, "خبر-2", f"لا {EIGHT}")
     assert aqwal_corpus("duplicates", one, other).exit_code == 1
@@ -197,7 +269,7 @@ def test_a_copy_under_another_name_is_found(tmp_path: Path) -> None:
 # All of them
 
 
-@pytest.mark.parametrize("command", ["report", "duplicates", "compile"])
+@pytest.mark.parametrize("command", ["report", "duplicates", "compile", "inline"])
 def test_missing_files_are_an_error_of_use(command: str, tmp_path: Path) -> None:
     assert aqwal_corpus(command, tmp_path / "none.json").exit_code == 2
 

@@ -1,5 +1,6 @@
 """Passes joined from inline files: the corpus comes back byte for byte, and nothing wrong is stored."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,15 @@ def test_a_file_that_is_there_is_replaced(tmp_path: Path) -> None:
     store_documents(join_passes(writer), tmp_path)
     (path,) = store_documents(join_passes(writer, blind), tmp_path)
     assert [annotation.annotator for annotation in read_documents(path)[0].annotations] == ["pass-a", "pass-b"]
+
+
+def test_other_fields_of_a_file_that_is_replaced_stay(tmp_path: Path) -> None:
+    writer = inline_file(tmp_path, "a", WRITER)
+    (document,) = join_passes(writer)
+    (path,) = store_documents([replace(document, meta={"source_url": "https://example.org/1"})], tmp_path)
+    before = path.read_bytes()
+    store_documents(join_passes(writer), tmp_path)
+    assert path.read_bytes() == before
 
 
 def test_no_annotation_is_lost_and_nothing_is_half_written(tmp_path: Path) -> None:

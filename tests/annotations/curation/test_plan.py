@@ -28,7 +28,7 @@ ENTRY = {
     "length": "flash",
     "quotes": "yes",
     "reporting": ["quote without source"],
-    "not_quotes": [],
+    "not_quotes": ["scare quotes"],
     "spelling": "spelling clean",
 }
 
@@ -44,8 +44,8 @@ def test_plan(tmp_path: Path) -> None:
     plan = read_plan(plan_file(tmp_path, {"lengths": {"flash": "60-90 words, …"}, "articles": [ENTRY, later]}))
     texts = ("agency", "diplomacy", "flash", "yes", "spelling clean", ("quote without source",))
     assert plan.articles == (
-        PlannedArticle("w04-01", *texts, ()),
-        PlannedArticle("w18-01", *texts, ("background", "long topics")),
+        PlannedArticle("w04-01", *texts, (), ("scare quotes",), "Algeria"),
+        PlannedArticle("w18-01", *texts, ("background", "long topics"), ("scare quotes",), "Algeria"),
     )
     assert plan.lengths == {"flash": (60, 90)}
     assert (plan.articles[0].values("style"), plan.articles[0].values("texture")) == (("agency",), ())
@@ -70,6 +70,7 @@ def test_the_plan_of_the_corpus(root: Path) -> None:
             {"lengths": {}, "articles": [ENTRY, {"id": "w04-02", "style": 3, "reporting": "all"}]},
             "article w04-02 of the plan lacks style, subject, length, quotes, spelling, reporting; each needs texts",
         ),
+        ({"lengths": {}, "articles": [{**ENTRY, "country": 3}]}, "article w04-01 of the plan lacks country; each"),
         ({"lengths": {}, "articles": ["w04-01"]}, "article number 0 of the plan lacks id, style"),
     ],
 )
@@ -90,7 +91,9 @@ def test_what_is_no_json(content: bytes, tmp_path: Path) -> None:
 HEADLINE, BODY = "headline `name: words`", "body or place as source (`موسكو` style, ministries, companies)"
 PLAN = Plan(
     (
-        PlannedArticle("أ", "agency", "sport", "flash", "yes", "Arabic-Indic digits", (HEADLINE, BODY)),
+        PlannedArticle(
+            "أ", "agency", "sport", "flash", "yes", "Arabic-Indic digits", (HEADLINE, BODY), (), ("greeting",), "Oman"
+        ),
         PlannedArticle("ب", "agency", "health", "flash", "none", "spelling clean"),
         PlannedArticle("ج", "gulf", "health", "short", "yes", "spelling clean", (HEADLINE,), ("background",)),
     ),
@@ -136,6 +139,7 @@ def test_quotes_reporting_and_spelling() -> None:
     assert OUTCOME.quotes == {"yes": Seen(2, 1, 1), "none": Seen(1, 1, 0)}
     assert OUTCOME.reporting == {HEADLINE: Seen(2, 1, 1), BODY: Seen(1, 1, None)}
     assert OUTCOME.spelling == {"Arabic-Indic digits": Seen(1, 1, 0), "spelling clean": Seen(2, 1, None)}
+    assert (OUTCOME.not_quotes, OUTCOME.country) == ({"greeting": Seen(1, 1, None)}, {"Oman": Seen(1, 1, None)})
 
 
 def test_without_articles_outside_the_plan_there_is_no_group_for_them() -> None:

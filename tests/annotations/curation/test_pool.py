@@ -8,6 +8,7 @@ import pytest
 
 from aqwal.annotations import Document, write_documents
 from aqwal.annotations.curation.pool import files_in, read_pool
+from aqwal.annotations.records import PLAIN
 
 LINES = '{"id": "أ", "text": "نعم"}\n\n{"text": "لا\\n"}\n{"id": 3, "text": ""}\n'
 
@@ -19,6 +20,11 @@ def texts(path: Path) -> list[tuple[str, str]]:
 def test_stored_documents(tmp_path: Path) -> None:
     write_documents(tmp_path / "خبر.json", [Document("أ", "نعم"), Document("ب", "لا")])
     assert texts(tmp_path / "خبر.json") == [("أ", "نعم"), ("ب", "لا")]
+
+
+def test_stored_documents_of_another_corpus(tmp_path: Path) -> None:
+    write_documents(tmp_path / "خبر.json", [Document("أ", "نعم", scheme=PLAIN)])
+    assert texts(tmp_path / "خبر.json") == [("أ", "نعم")]
 
 
 def test_a_text_is_one_document_and_keeps_its_line_ends(tmp_path: Path) -> None:
@@ -40,6 +46,7 @@ def test_lines(is_packed: bool, tmp_path: Path) -> None:
         ("أ.csv", b"", ": expected a file that ends in .json, .txt, .jsonl, .jsonl.xz"),
         ("أ.txt", b"\xff", ": not UTF-8 (byte 0); convert it first, as with `iconv -t UTF-8`"),
         ("أ.jsonl", b'{"text": "x"}\n{', ", line 2: not JSON: "),
+        ("أ.jsonl", b'{"text": ' + b"1" * 5_000 + b"}", ", line 1: not JSON: "),
         ("أ.jsonl", b'{"text": 3}\n', ', line 1: expected an object with a string "text"'),
         ("أ.jsonl", b'["text"]\n', ', line 1: expected an object with a string "text"'),
         ("أ.jsonl.xz", b"no archive", ": not a whole xz file: "),

@@ -66,6 +66,30 @@ def test_brat_marks_and_relations_of_aqwal_become_linked_quotes(tmp_path: Path) 
     ]
 
 
+def test_brat_both_parts_of_a_broken_quote_have_its_speaker(tmp_path: Path) -> None:
+    lines = ["T1\tSPEAKER 4 8\tنادر", "T2\tQUOTE 10 13;24 26\tنعم لا", "R1\tsaid_by Arg1:T2 Arg2:T1"]
+    gold = brat(tmp_path, *lines, scheme=AQWAL).documents[0].gold
+    speaker, *quotes = gold.spans
+    assert [TEXT[quote.start : quote.end] for quote in quotes] == ["نعم", "لا"]
+    assert [gold.target_of(quote, SAID_BY) for quote in quotes] == [speaker, speaker]
+
+
+def test_brat_relations_that_the_scheme_does_not_know_are_counted(tmp_path: Path) -> None:
+    lines = ["T1\tSPEAKER 4 8\tنادر", "T2\tQUOTE 10 13\tنعم", "R1\tsaid_by Arg1:T2 Arg2:T1"]
+    corpus = brat(tmp_path, *lines, "R2\tcoref Arg1:T1 Arg2:T9", scheme=AQWAL)
+    assert [link.label for link in corpus.documents[0].gold.links] == [SAID_BY]
+    assert [line.split(";")[0] for line in corpus.summary()] == ["1 relation coref not read, as only spans are"]
+
+
+def test_brat_links_to_what_is_not_marked_are_named(tmp_path: Path) -> None:
+    lines = ["T1\tQUOTE 10 13\tنعم", "R1\tsaid_by Arg1:T1 Arg2:T9"]
+    with pytest.raises(AnnotationError, match=r"document news: relation said_by ends at T9, which no `T` line marks$"):
+        brat(tmp_path, *lines, scheme=AQWAL)
+    assert [line.split(";")[0] for line in brat(tmp_path, *lines).summary()] == [
+        "1 relation said_by not read, as only spans are"
+    ]
+
+
 def test_brat_that_breaks_the_scheme_is_refused(tmp_path: Path) -> None:
     with pytest.raises(AnnotationError, match=r"news\.ann, document news.*SPEAKER belongs to no QUOTE \(rule 17\)"):
         brat(tmp_path, "T1\tSPEAKER 4 8\tنادر", scheme=AQWAL)

@@ -27,6 +27,9 @@ def test_what_comes_out_follows_the_scheme_and_nothing_is_lost_in_silence(found:
     gained = sum(1 for one in fitted.alterations if one.kind is Kind.SPLIT)
     if not gained:
         assert len(spans) == len(found) - lost
+    for one in fitted.alterations:
+        longer = (span for span in spans if span.label == one.label and span.end - span.start >= one.end - one.start)
+        assert one.kind is not Kind.COVERED or any(span.start < one.end and one.start < span.end for span in longer)
     exact = [one for one, pieces in zip(found, fitted.spans, strict=True) if [s.end for s in pieces] == [one.edges[1]]]
     assert len(found) - len(exact) <= len(fitted.alterations)
 
@@ -55,6 +58,14 @@ def test_of_two_that_overlap_the_longer_one_stays() -> None:
     assert fit((0, 4), more=(longer, same, other)) == (
         [[], ["أحمد زار"], ["أحمد زار"], ["أحمد زار"]],
         [Kind.COVERED, Kind.DOUBLED],
+    )
+
+
+def test_a_span_stays_if_only_what_was_left_out_lay_over_it() -> None:
+    over_both, longest = ForeignSpan("A", ((0, 14),)), ForeignSpan("A", ((9, 29),))
+    assert fit((0, 4), more=(over_both, longest)) == (
+        [["أحمد"], [], ["بيروت، ثم\nعاد. انتهى"]],
+        [Kind.COVERED],
     )
 
 

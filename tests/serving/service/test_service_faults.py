@@ -178,7 +178,9 @@ def test_a_client_that_leaves_when_all_is_sent_ends_the_work_for_it(start_servic
     [
         pytest.param("\u200b\u200f\u2066" * 50_000, id="zero-width only"),
         pytest.param("قال.\n" * 10_000, id="10,000 paragraphs"),
-        pytest.param("ا" * 290_000, id="one word"),
+        pytest.param("اب" * 145_000, id="one word of letters"),
+        pytest.param("12" * 145_000, id="one word of digits"),
+        pytest.param("ا" + "\u0651\u064e" * 145_000, id="one word of marks"),
         pytest.param("«" * 10_000, id="marks that open"),
         pytest.param('"' * 10_001, id="straight marks"),
     ],

@@ -90,6 +90,12 @@ def test_words_are_counted_by_rule_1(
     assert stream.count() == {"articles": 60, "words": sum(len(cut_words(one)) for one in articles(60))}
 
 
+def test_fewer_articles_than_processes_are_told_by_every_process(text: Path, make_stream: Callable[..., TextStream]):
+    for rank in (0, 99):
+        with pytest.raises(ValueError, match=r"^\d+ articles to train on cannot be shared out among 100 processes"):
+            make_stream(text, rank=rank, processes=100).count()
+
+
 def test_processes_share_the_articles_out(text: Path, make_stream: Callable[..., TextStream]):
     def one_pass(**shared: int) -> list[str]:
         return [one.text for one in stream_until_second_pass(make_stream(text, **shared))]

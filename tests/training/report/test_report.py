@@ -134,12 +134,18 @@ def test_the_command_answers_the_documents_of_a_run(root: Path, tiny_run: Path, 
     assert not (tiny_run / "report.html").exists()
 
 
-def test_a_run_that_is_not_finished_or_lost_its_documents_is_named(tiny_run: Path, tmp_path: Path):
+def test_a_run_that_is_not_finished_or_whose_documents_changed_is_named(tiny_run: Path, tmp_path: Path):
     with pytest.raises(FileNotFoundError, match=r"is missing; is .* the folder of a finished run"):
         read_run(tmp_path)
     run = Path(shutil.copytree(tiny_run, tmp_path / "run"))
     data = json.loads((run / "data.json").read_text())
-    data["documents"]["train"].append("gone")
-    (run / "data.json").write_text(json.dumps(data))
-    with pytest.raises(ValueError, match=r"documents \['gone'\] \(1 in all\) of the run are not in its files any more"):
+    (file,) = data["files"]
+    (run / "data.json").write_text(json.dumps({**data, "files": {file: "0" * 64}}))
+    with pytest.raises(ValueError, match=rf"files {file} \(1 in all\) are not as the run had them"):
+        read_run(run)
+    shutil.copyfile(tiny_run / "data.json", run / "data.json")
+    shutil.rmtree(run / "tensorboard")
+    assert read_run(run).norms == []
+    (run / "metrics.json").write_text('{"epochs": [], "kept": {}}')
+    with pytest.raises(FileNotFoundError, match="has kept no weights yet"):
         read_run(run)

@@ -1,0 +1,30 @@
+"""What decides a training and its figures."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from aqwal.annotations.records import Document
+from aqwal.training.config import TrainConfig
+from aqwal.training.origin import deciding_fields, fingerprint
+
+
+def test_what_decides_and_what_does_not(tiny_settings, tmp_path: Path):
+    config = TrainConfig(**tiny_settings(tmp_path / "a"))
+    free = {"output_dir": "b", "compile": True, "save_every": 7, "thresholds": {"QUOTE": 0.5}}
+    assert deciding_fields(config.model_copy(update=free)) == deciding_fields(config)
+    assert deciding_fields(config.model_copy(update={"epochs": 99})) != deciding_fields(config)
+    assert "model.safetensors" in deciding_fields(config)["base files"]
+    assert "base files" not in deciding_fields(config.model_copy(update={"base": "offline"}))
+
+
+def test_a_fingerprint_is_of_settings_documents_and_more(tiny_settings, tmp_path: Path, gold: Callable[..., Document]):
+    config = TrainConfig(**tiny_settings(tmp_path / "a"))
+    documents = [gold(str(number), "قال زيد نعم") for number in range(2)]
+    one = fingerprint([config], [documents])
+    assert one == fingerprint([config.model_copy(update={"output_dir": "b"})], [documents])
+    others = [
+        fingerprint([config.model_copy(update={"thresholds": {"QUOTE": 0.5}})], [documents]),
+        fingerprint([config], [documents[:1]]),
+        fingerprint([config], [documents], [60]),
+    ]
+    assert len({one, *others}) == 4
