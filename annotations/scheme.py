@@ -14,7 +14,7 @@ from aqwal.annotations import plain
 from aqwal.annotations.marks import BRACKETS, QUOTATION_MARKS
 from aqwal.annotations.page import Page
 from aqwal.annotations.records import AQWAL, PLAIN, Annotation, Document, Link, Problem, Span, region_id
-from aqwal.annotations.words import is_dash_of_tatweel
+from aqwal.annotations.words import is_dash_of_tatweel, is_invisible
 
 SCHEME = AQWAL
 SPEAKER, QUOTE, TOPIC = "SPEAKER", "QUOTE", "TOPIC"
@@ -141,8 +141,8 @@ def kind_of(page: Page, quote: Span) -> str:
     for index in (first - 1, stop):
         # The text lacks one mark of the pair, so rule 6 left the other one outside.
         if 0 <= index < len(page.words) and page.surface(index) in QUOTATION_MARKS:
-            touches = page.words[index].end == start or page.words[index].start == end
-            if touches and page.words[index].start not in page.partners:
+            between = page.text[page.words[index].end : start] + page.text[end : page.words[index].start]
+            if all(map(is_invisible, between)) and page.words[index].start not in page.partners:
                 return "direct"
     marks = (offset for offset in range(start, end) if page.text[offset] in QUOTATION_MARKS)
     return "mixed" if any(start <= page.partners.get(offset, -1) < end for offset in marks) else "indirect"

@@ -15,9 +15,11 @@ from aqwal.annotations.page import Page
 from aqwal.annotations.records import Link, Span
 from aqwal.annotations.scheme import ABOUT, QUOTE, SAID_BY, SPEAKER, TOPIC
 
+# Stems of the verbs of rule 7 without their first letter of person (`ي، ت، ن`), past and present.
 _VERBS = (
     "قال|قول|أضاف|ضيف|أكد|ؤكد|أوضح|وضح|ذكر|أعلن|علن|نقل|أورد|أفاد|فيد|صرح|كتب|رأى|شرح|علق|تابع|أشار|شير|لفت|شدد|حذر|أردف|"
-    "زعم|أعرب|وصف|غرد|اعتبر|كشف|روى|اختصر"
+    "زعم|أعرب|وصف|غرد|اعتبر|كشف|روى|اختصر|عبر|أبدى|أبدت|بدي|نفى|نفت|أنكر|نكر|هدد|طالب|ناشد|دعا|دعت|دعو|حث|أبلغ|بلغ|أقر|قر|"
+    "اعترف|عترف|ادعى|ادعت|دعي|وعد|تعهد|توقع|رجح|تساءل|رد|رحب|انتقد|نتقد|ندد|أدان|دين|استنكر|ستنكر|ثمن|شكر|اتهم|تهم|حمل"
 )
 # What brings a source behind its words: a frame (`بحسب X`) or a reporting verb (`"…"، قال X`).
 _CUE = re.compile(
@@ -26,8 +28,11 @@ _CUE = re.compile(
         rf"|[يتن]?(?:{_VERBS})(?:ت|ه|ها|وا)?\b)"
     )
 )
-# What begins the next report instead: `"…"، فيما ذكر X أن …`. A frame joined by `و` is still one's own.
-_NEXT_REPORT = re.compile(fold(r"[،,؛]?\s*(?:و(?!فق|ب?حسب)\w|فيما|بينما|في حين|بعدما|قبل أن|لكن)"))
+# What begins the next report instead: `"…"، فيما ذكر X أن …`. A frame joined by `و` is still one's own, and some
+# verbs have a `و` of their own.
+_NEXT_REPORT = re.compile(
+    fold(r"[،,؛]?\s*(?:و(?!فق|ب?حسب|(?:صف|عد)(?:ت|ه|ها|وا)?\b)\w|فيما|بينما|في حين|بعدما|قبل أن|لكن)")
+)
 _FARTHEST_REPORT_BEHIND = 60
 
 

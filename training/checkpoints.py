@@ -17,7 +17,8 @@ from accelerate.utils import broadcast_object_list, gather_object
 from safetensors import SafetensorError
 
 from aqwal.annotations.atomic import write_text
-from aqwal.training.run_folder import as_json, differing
+from aqwal.training.origin import unlike
+from aqwal.training.run_folder import as_json
 from aqwal.training.sealed import is_whole, put, seal, unfinished_of
 
 Resume = Literal["never", "auto"]
@@ -124,10 +125,9 @@ class Checkpoints:
 
     def _read(self, path: Path) -> dict[str, Any]:
         described: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        unlike = differing(described.pop("origin"), self._origin)
-        if unlike:
+        if names := unlike(described.pop("origin"), self._origin):
             raise ValueError(
-                f"{path.parent} is of a run with another {', '.join(unlike)}; go on with what it had, or give another "
+                f"{path.parent} is of a run with another {', '.join(names)}; go on with what it had, or give another "
                 "output_dir"
             )
         return described

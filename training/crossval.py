@@ -20,6 +20,7 @@ from pydantic import Field, model_validator
 from aqwal.annotations.atomic import write_text
 from aqwal.annotations.curation.plan import read_plan
 from aqwal.annotations.records import Document
+from aqwal.serving.model_folder import file_sha256
 from aqwal.serving.tags import TagSet
 from aqwal.training.answers import read_answers
 from aqwal.training.calibration import Layers, as_yaml, calibrate
@@ -78,6 +79,11 @@ class CrossValidationConfig(TrainConfig):
         """Return the training run of one trial, `own` being what sets it apart from the others."""
         return TrainConfig(**{**self.model_dump(include=set(TrainConfig.model_fields)), **own})
 
+    def fingerprint(self, documents: Sequence[Document]) -> str:
+        """Return what identifies the figures: settings, documents, and the plan that they are sliced by."""
+        plan = file_sha256(self.path(self.plan)) if self.plan else None
+        return fingerprint([self], [documents], self.fold_count, self.folds, self.seeds, plan)
+
     def fold_folder(self, seed: int, number: int) -> Path:
         """Return the folder of one trial."""
         return self.path(self.output_dir) / f"seed-{seed}" / f"fold-{number}"
@@ -112,7 +118,7 @@ def cross_validate(config: CrossValidationConfig) -> dict[str, Any]:
     answered = [_joined(one.answered for one in of_seed) for of_seed in outcomes.values()]
     by_seed = [score(answers, config.labels) for answers in answered]
     result = {
-        "fingerprint": fingerprint([config], [documents]),
+        "fingerprint": config.fingerprint(documents),
         "folds": [list(fold) for fold in folds],
         "seeds": dict(zip(map(str, outcomes), by_seed, strict=True)),
         "summary": summarise(by_seed),
@@ -130,7 +136,7 @@ def read_out_of_fold(config: CrossValidationConfig, documents: Sequence[Document
     """
     path = config.path(config.output_dir) / RESULT_FILE
     stored = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    if stored.get("fingerprint") != fingerprint([config], [documents]):
+    if stored.get("fingerprint") != config.fingerprint(documents):
         return None
     return [_read_folds(config, documents, stored["folds"], seed) for seed in config.seeds]
 

@@ -75,7 +75,7 @@ def load_documents(
 
 
 def find_files(patterns: Iterable[str], root: Path) -> list[Path]:
-    """Return the files that match, by pattern and then by name; relative patterns start at `root`.
+    """Return the files that match, each once, by pattern and then by name; relative patterns start at `root`.
 
     Raises:
         FileNotFoundError: If a pattern matches nothing.
@@ -86,7 +86,7 @@ def find_files(patterns: Iterable[str], root: Path) -> list[Path]:
         if not names:
             raise FileNotFoundError(f"no file matches {pattern!r} under {root}")
         files += map(Path, names)
-    return files
+    return list(dict.fromkeys(files))
 
 
 def shown_path(path: Path, root: Path) -> str:

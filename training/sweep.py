@@ -63,8 +63,15 @@ class SweepConfig(BaseModel):
                 raise ValueError(f"run {name} sets {', '.join(taken)}, which the sweep sets itself")
             for seed in self.seeds:
                 own = {"seed": seed, "output_dir": f"{self.output_dir}/{name}/seed-{seed}"}
-                planned.append((name, TrainConfig(**{**base, **self.common, **fields, **own})))
+                planned.append((name, self._checked(TrainConfig(**{**base, **self.common, **fields, **own}))))
         return planned
+
+    def _checked(self, one: TrainConfig) -> TrainConfig:
+        if one.keep == "best":
+            raise ValueError(
+                "keep: best chooses the epoch by the documents that a sweep scores; give keep: last in `common`"
+            )
+        return one
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import yaml
 from accelerate import Accelerator
 from accelerate.logging import get_logger
 from accelerate.utils import GradientAccumulationPlugin, gather_object, set_seed
@@ -43,7 +44,7 @@ from aqwal.training.metrics import score
 from aqwal.training.model import CONFIG_KEY, SpanTagger, answer_documents
 from aqwal.training.offline_encoder import OfflineEncoderError
 from aqwal.training.origin import deciding_fields
-from aqwal.training.run_folder import METRICS_FILE, as_json, describe_run, write_config
+from aqwal.training.run_folder import CONFIG_FILE, METRICS_FILE, as_json, describe_run, write_config
 from aqwal.training.window_cache import cached_windows
 
 CHECKPOINT, CHECKPOINTS, CURVES = "checkpoint", "checkpoints", "tensorboard"
@@ -105,6 +106,8 @@ def train(config: TrainConfig) -> dict[str, Any]:
     encoder = WordEncoder(tokenizer, config.max_length, config.overlap)
     tagger = _make_tagger(config, base, encoder.unknown)
     windows = _windows(config, parts["train"], encoder, tagger.tag_set)
+    if not len(windows):
+        raise ValueError("the documents for training have no words; check `documents` and `splits`")
     tuning = FineTuning(config, accelerator, tagger, windows)
     # Each process draws its own dropout; the weights, made before, are the same.
     set_seed(config.seed, device_specific=True)
@@ -129,6 +132,9 @@ def train(config: TrainConfig) -> dict[str, Any]:
             if progress.epoch > config.epochs if config.keep == "last" else progress.is_best:
                 progress.keep()
                 _save_weights(accelerator, tagger, tokenizer, run / CHECKPOINT)
+                if config.keep == "best":
+                    # A run that is killed goes on from here, and does not come to this epoch with other weights again.
+                    checkpoints.save(progress.as_dict())
             _report(accelerator, progress, run / METRICS_FILE)
         checkpoints.finish(progress.as_dict())
         if signal := stop.agreed():
@@ -209,7 +215,8 @@ def recalibrate(run: Path, config: TrainConfig) -> None:
     described = json.loads(path.read_text(encoding="utf-8"))
     described[CONFIG_KEY]["calibration"] = config.calibration
     write_text(path, as_json(described))
-    write_config(run, config)
+    before = TrainConfig(**yaml.safe_load((run / CONFIG_FILE).read_text(encoding="utf-8")))
+    write_config(run, before.model_copy(update={"temperatures": config.temperatures, "thresholds": config.thresholds}))
 
 
 def _windows(config: TrainConfig, documents: list[Document], encoder: WordEncoder, tag_set: TagSet) -> Dataset:

@@ -31,12 +31,13 @@ from aqwal.training.config import PROJECT_ROOT, TrainConfig
 from aqwal.training.data import describe_data, hash_documents, load_documents, split_documents
 from aqwal.training.metrics import Answered
 from aqwal.training.model import SpanTagger, make_decoder
-from aqwal.training.origin import FREE_FIELDS, deciding_fields
-from aqwal.training.run_folder import CONFIG_FILE, DATA_FILE, METRICS_FILE, as_json, differing
+from aqwal.training.origin import deciding_fields, unlike
+from aqwal.training.run_folder import CONFIG_FILE, DATA_FILE, METRICS_FILE, as_json
 from aqwal.training.tag_scores import TagScores
 from aqwal.training.train import CHECKPOINT, CHECKPOINTS, recalibrate, train
 
 ANSWERS_FILE, SCORES_FILE, TRIAL_FILE, SPLITS_FILE = "answers.json", "scores.npz", "trial.json", "splits.json"
+_FINISHED = f"{CHECKPOINTS}/{FINISHED_FILE}"
 _log = logging.getLogger("aqwal.training.trial")
 
 
@@ -97,7 +98,7 @@ class Trial:
 
     def _note(self) -> None:
         """Note that the training came to its end."""
-        finished = json.loads((self.folder / CHECKPOINTS / FINISHED_FILE).read_text(encoding="utf-8"))
+        finished = json.loads((self.folder / _FINISHED).read_text(encoding="utf-8"))
         record = {"seconds": round(finished.get("seconds", 0.0), 1), "origin": self.origin}
         write_text(self.folder / TRIAL_FILE, as_json(record))
 
@@ -107,14 +108,15 @@ class Trial:
         Raises:
             ValueError: If it did so with other files or another configuration.
         """
-        names = (CONFIG_FILE, DATA_FILE, METRICS_FILE, f"{CHECKPOINT}/config.json", f"{CHECKPOINTS}/{FINISHED_FILE}")
+        names = (CONFIG_FILE, DATA_FILE, METRICS_FILE, f"{CHECKPOINT}/config.json", _FINISHED)
         if self._record() is not None or not all((self.folder / name).is_file() for name in names):
             return
         texts = {name: (self.folder / name).read_text(encoding="utf-8") for name in names}
-        config, metrics = TrainConfig(**yaml.safe_load(texts[CONFIG_FILE])), json.loads(texts[METRICS_FILE])
-        if len(metrics["epochs"]) < config.epochs:
+        config, finished = TrainConfig(**yaml.safe_load(texts[CONFIG_FILE])), json.loads(texts[_FINISHED])
+        if len(finished["epochs"]) < config.epochs:
             return
-        before = {**_origin(config), **json.loads(texts[DATA_FILE])}
+        # What the base held then, only the run itself knows.
+        before = {**_origin(config), **finished["origin"], **json.loads(texts[DATA_FILE])}
         _compare(self.folder, before, {**self.origin, **self._data()})
         _log.info("%s is trained already", self.folder)
         self._note()
@@ -203,12 +205,8 @@ def _documents(patterns: tuple[str, ...], scheme: str, file_format: Format | Non
 
 
 def _compare(folder: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
-    # A field that is younger than the trial stood at its default.
-    known = {name: field.default for name, field in TrainConfig.model_fields.items() if name in now} | before
-    known = {name: value for name, value in known.items() if name not in FREE_FIELDS - now.keys()}
-    unlike = differing(known, now)
-    if unlike:
+    if names := unlike(before, now):
         raise ValueError(
-            f"{folder} has a trial with another {', '.join(unlike)}; go on with what it had, remove it, or give "
+            f"{folder} has a trial with another {', '.join(names)}; go on with what it had, remove it, or give "
             "another output_dir"
         )

@@ -248,6 +248,7 @@ def test_kind_of_a_quote_in_the_seeds(number: str, beginning: str, kind: str) ->
         ("قال: ”نعم“", "”نعم“", "direct"),
         ("قال إن “نعم", "إن “نعم", "indirect"),
         ("“نعم. ثم", "نعم", "direct"),
+        ("“\u200fنعم. ثم", "نعم", "direct"),
         ("رأى أن الحل“نعم”", "أن الحل", "indirect"),
     ],
 )

@@ -128,6 +128,18 @@ def test_words_that_bring_a_source_behind_its_words(verb: str) -> None:
     assert second_source(verb) == "زاخاروفا"
 
 
+# Rule 7's own list.
+VERBS_OF_SAYING = """
+    قال أكد أوضح أضاف أعلن ذكر شدد أشار لفت رأى اعتبر كشف أعرب عبّر أبدى وصف نفى أنكر حذر هدد طالب ناشد دعا حث تابع أردف أبلغ
+    أفاد أقر اعترف زعم ادعى وعد تعهد توقع رجح تساءل رد علّق كتب غرد رحب انتقد ندد أدان استنكر ثمّن شكر اتهم حمّل
+"""
+
+
+@pytest.mark.parametrize("verb", VERBS_OF_SAYING.split())
+def test_every_verb_of_the_scheme_brings_a_source_behind_its_words(verb: str) -> None:
+    assert second_source(verb) == "زاخاروفا"
+
+
 @pytest.mark.parametrize("verb", ["أكّد", "صرّح", "بحسْب", "قالـت"])
 def test_diacritics_and_tatweel_do_not_hide_what_brings_a_source(verb: str) -> None:
     assert second_source(verb) == "زاخاروفا"

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from aqwal.training.average import average_runs
+from aqwal.training.export import read_run_folder
 from aqwal.training.model import SpanTagger
 from aqwal.training.train import CHECKPOINT
 
@@ -50,6 +51,15 @@ def test_what_one_run_learned_from_is_held_out_of_none(tiny_run: Path, other_run
     joined = json.loads((tmp_path / "mean" / "data.json").read_text())
     assert joined["documents"] == {"train": ["x", *train], "development": [], "test": ["y"]}
     assert joined["files"] == {**files, "x": "1"}
+
+
+def test_patterns_that_match_the_same_files_are_no_hindrance(tiny_run: Path, other_run: Path, tmp_path: Path):
+    config = other_run / "config.yaml"
+    config.write_text(config.read_text().replace("annotations/gold/002_*.json", "annotations/gold/00[2]_*.json"))
+    average_runs([tiny_run, other_run], tmp_path / "mean")
+    config, documents = read_run_folder(tmp_path / "mean")
+    assert len(config.documents) == 2
+    assert [document.id for document in documents["train"]] == ["002_35a5180d63e7b702"]
 
 
 def test_only_an_average_is_replaced(tiny_run: Path, other_run: Path, tmp_path: Path):

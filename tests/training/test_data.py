@@ -105,6 +105,11 @@ def test_a_pattern_that_matches_nothing_is_an_error(tmp_path: Path):
         load_documents(["gold/*.json"], tmp_path)
 
 
+def test_a_file_that_two_patterns_match_is_read_once(root: Path):
+    files = load_documents(["annotations/gold/*.json", "annotations/gold/00[13]_*.json"], root)
+    assert [document.id[:3] for document in files.documents] == ["000", "001", "002", "003", "004"]
+
+
 def test_documents_without_gold_or_given_twice_are_errors(tmp_path: Path):
     write_documents(tmp_path / "a.json", [Document("d", "قال", (Annotation("one", ()),))])
     with pytest.raises(ValueError, match=r"a\.json: document d has no annotation with ground_truth"):

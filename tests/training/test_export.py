@@ -84,10 +84,21 @@ def test_int8_that_finds_other_spans_is_refused_and_the_old_folder_stays(
 
     before = {path.name: path.read_bytes() for path in tiny_model_copy.iterdir()}
     monkeypatch.setattr(export, "quantize", spoil)
-    with pytest.raises(gate.ExportError, match=r"int8 spans against fp32 spans: F1 0\.\d+, the gate asks for 0\.95"):
+    with pytest.raises(
+        gate.ExportError, match=r"int8 spans against fp32 spans: F1 all 0\.\d+, the gate asks for 0\.95"
+    ):
         export.export_model(run, tiny_model_copy)
     assert {path.name: path.read_bytes() for path in tiny_model_copy.iterdir()} == before
     assert sorted(path.name for path in tiny_model_copy.parent.iterdir()) == ["model", "run"]
+
+
+def test_a_part_with_enough_spans_must_hold_by_itself(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The seeds' part is small, so the bound is brought down to it."""
+    agreements = iter([0.5, 0.99])
+    monkeypatch.setattr(gate, "span_agreement", lambda *_: next(agreements))
+    monkeypatch.setattr(gate, "ENOUGH_SPANS", 1)
+    with pytest.raises(gate.ExportError, match=r"F1 train 0\.5000, the gate asks for 0\.95"):
+        export.export_model(run, tmp_path / "model")
 
 
 def test_onnx_that_computes_something_else_is_refused(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

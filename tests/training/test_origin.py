@@ -5,7 +5,7 @@ from pathlib import Path
 
 from aqwal.annotations.records import Document
 from aqwal.training.config import TrainConfig
-from aqwal.training.origin import deciding_fields, fingerprint
+from aqwal.training.origin import deciding_fields, fingerprint, unlike
 
 
 def test_what_decides_and_what_does_not(tiny_settings, tmp_path: Path):
@@ -15,6 +15,17 @@ def test_what_decides_and_what_does_not(tiny_settings, tmp_path: Path):
     assert deciding_fields(config.model_copy(update={"epochs": 99})) != deciding_fields(config)
     assert "model.safetensors" in deciding_fields(config)["base files"]
     assert "base files" not in deciding_fields(config.model_copy(update={"base": "offline"}))
+    # Answers choose the epoch here.
+    best, other = (config.model_copy(update={"keep": "best", **more}) for more in ({}, {"thresholds": {"QUOTE": 0.5}}))
+    assert unlike(deciding_fields(best), deciding_fields(other)) == ["thresholds"]
+
+
+def test_a_training_by_an_older_release_is_the_same_one(tiny_settings, tmp_path: Path):
+    now = deciding_fields(TrainConfig(**tiny_settings(tmp_path / "a")))
+    older = {name: value for name, value in now.items() if name not in ("base files", "hidden_share")}
+    assert unlike({**older, "thresholds": {}, "compile": False}, now) == []
+    assert unlike({**older, "seed": 99}, now) == ["seed"]
+    assert unlike(older, {**now, "hidden_share": 0.5}) == ["hidden_share"]
 
 
 def test_a_fingerprint_is_of_settings_documents_and_more(tiny_settings, tmp_path: Path, gold: Callable[..., Document]):

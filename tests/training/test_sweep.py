@@ -98,7 +98,11 @@ def test_a_run_that_fails_is_reported_and_the_others_go_on(
 
 @pytest.mark.parametrize(
     ("run", "message"),
-    [({"seed": 3}, "run a sets seed, which the sweep sets itself"), ({"epocs": 3}, "epocs")],
+    [
+        ({"seed": 3}, "run a sets seed, which the sweep sets itself"),
+        ({"epocs": 3}, "epocs"),
+        ({"keep": "best"}, "keep: best chooses the epoch by the documents that a sweep scores"),
+    ],
 )
 def test_a_wrong_run_is_refused_before_any_is_trained(
     base_file: Path, tmp_path: Path, run: dict[str, object], message: str

@@ -11,6 +11,8 @@ import yaml
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from aqwal.annotations.records import Annotation, Document
+from aqwal.annotations.stored import write_documents
 from aqwal.training.config import TrainConfig
 from aqwal.training.train import train
 
@@ -103,6 +105,13 @@ def test_development_documents_are_scored_each_epoch(tiny_base: Path, tmp_path: 
     metrics = train(TrainConfig(**_settings(tiny_base, tmp_path / "run", splits=str(splits))))
     assert [entry["development"]["labels"]["QUOTE"]["gold"] for entry in metrics["epochs"]] == [22, 22]
     assert metrics["kept"]["development"] == metrics["epochs"][-1]["development"]
+
+
+def test_documents_without_a_word_are_told(tiny_base: Path, tmp_path: Path):
+    empty = tmp_path / "empty.json"
+    write_documents(empty, [Document("empty", " \n", (Annotation("pass-a", (), ground_truth=True),))])
+    with pytest.raises(ValueError, match="the documents for training have no words"):
+        train(TrainConfig(**_settings(tiny_base, tmp_path / "run", documents=[str(empty)])))
 
 
 def test_the_same_seed_gives_the_same_run(tiny_base: Path, tmp_path: Path):

@@ -158,9 +158,9 @@ class Accuracy:
     def _fingerprints(self, corpus: Sequence[Document]) -> dict[str, str]:
         """Return what identifies the figures of each stage."""
         return {
-            "corpus": fingerprint([trial.config for trial in self._trials], [corpus, self._seeds]),
+            "corpus": fingerprint([self._train], [corpus, self._seeds], [trial.origin for trial in self._trials]),
             "curve": curve_fingerprint(*self._curve_settings),
-            "crossval": fingerprint([self._crossval], [corpus]),
+            "crossval": self._crossval.fingerprint(corpus),
         }
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from accelerate import Accelerator
 from accelerate.logging import get_logger
-from accelerate.utils import set_seed
+from accelerate.utils import GradientAccumulationPlugin, set_seed
 
 from aqwal.annotations.atomic import write_text
 from aqwal.serving.model_folder import file_sha256
@@ -63,7 +63,8 @@ def adapt(config: AdaptConfig) -> list[dict[str, Any]]:
     """
     run = PROJECT_ROOT / Path(config.output_dir).expanduser()
     accelerator = Accelerator(
-        gradient_accumulation_steps=config.gradient_accumulation_steps,
+        # The configuration's count also where a launcher has set another.
+        gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=config.gradient_accumulation_steps),
         mixed_precision=config.mixed_precision,
         log_with="tensorboard",
         project_dir=run,

@@ -70,6 +70,15 @@ def test_accumulated_passes_are_one_step(text: Path, tmp_path: Path, make_config
     assert progress["history"][-1]["rate"] == 0.0
 
 
+def test_passes_are_counted_by_the_configuration_alone(
+    text: Path, tmp_path: Path, make_config: Callable[..., AdaptConfig], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "4")
+    adapt(make_config(text, tmp_path / "run", steps=2))
+    progress = json.loads((tmp_path / "run" / "checkpoints" / "step-00000002" / "progress.json").read_text())
+    assert progress["places"][0]["window"] == 2 * 4
+
+
 def test_nothing_held_out_gives_no_held_out_loss(text: Path, tmp_path: Path, make_config: Callable[..., AdaptConfig]):
     reports = adapt(make_config(text, tmp_path / "run", steps=2, held_out=0.0))
     assert [sorted(report) for report in reports] == [["loss", "rate", "step", "tokens_per_second"]]
