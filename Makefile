@@ -68,5 +68,6 @@ build/typed:
 	mkdir -p build/typed/aqwal
 	for folder in annotations serving training; do ln -sfn ../../../$$folder build/typed/aqwal/$$folder; done
 
+# Only what can be made anew: trainings (runs) and Label Studio's database (.studio) stay.
 clean:
-	rm -rf build dist runs .venv .venv-studio .studio
+	rm -rf build dist .venv .venv-studio

@@ -18,7 +18,7 @@ Item = TypeVar("Item", Span, Link)
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How far two annotators agree in one layer or link; `exact` and `loose` are F1, 0 to 1.
+    """How far two annotators agree in a layer or link; `exact` and `loose` are F1, 0 to 1, None if nothing is marked.
 
     `loose` counts spans that overlap, and links whose quotes have IoU ≥ .5 and whose targets overlap.
     """
@@ -26,8 +26,14 @@ class Agreement:
     annotators: tuple[str, str]
     label: str
     counts: tuple[int, int]
-    exact: float
-    loose: float
+    exact: float | None
+    loose: float | None
+
+    @property
+    def figures(self) -> tuple[str, str]:
+        """`exact` and `loose` as they are shown, with a dash for None."""
+        exact, loose = ("–" if figure is None else f"{figure:.3f}" for figure in (self.exact, self.loose))
+        return exact, loose
 
 
 def agreement(documents: Iterable[Document]) -> list[Agreement]:
@@ -55,4 +61,6 @@ def _sum(measure: Callable[[list[Item], list[Item]], Score], pairs: list[tuple[l
 
 
 def _row(names: tuple[str, str], label: str, exact: Score, loose: Score) -> Agreement:
-    return Agreement(names, label, (exact.gold, exact.predicted), exact.f1, loose.f1)
+    counts = (exact.gold, exact.predicted)
+    # An F1 of 0 would say that they agree in nothing.
+    return Agreement(names, label, counts, exact.f1 if any(counts) else None, loose.f1 if any(counts) else None)

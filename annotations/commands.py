@@ -44,13 +44,7 @@ def agreement(
         fail("no document here has two passes besides its adjudicated annotation", 1)
     table = Table("annotators", "label", "marked", "exact F1", "loose F1")
     for row in rows:
-        table.add_row(
-            " / ".join(row.annotators),
-            row.label,
-            " / ".join(map(str, row.counts)),
-            f"{row.exact:.3f}",
-            f"{row.loose:.3f}",
-        )
+        table.add_row(" / ".join(row.annotators), row.label, " / ".join(map(str, row.counts)), *row.figures)
     Console().print(table)
     typer.echo("loose: spans that overlap; links whose quotes have IoU of .5 or more and whose other ends overlap")
     if html is not None:

@@ -54,6 +54,15 @@ class Case:
     adjudicated: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A document of which something cannot be accepted, so that it is neither shown nor counted; why, and its link."""
+
+    document: str
+    reasons: Sequence[str]
+    link: str
+
+
 @dataclass
 class DisagreementPage:
     """The page.
@@ -62,22 +71,29 @@ class DisagreementPage:
         documents: Those that two annotators or more have marked are shown.
         links: Document id → where people see it.
         project: The project that decisions go back to; without one, the page is only to look at.
+        left_out: What is told above them.
     """
 
     documents: Sequence[Document]
     links: dict[str, str] = field(default_factory=dict)
     project: str | None = None
+    left_out: Sequence[LeftOut] = ()
 
     def to_html(self) -> str:
         """Return the page."""
         cases = [_case(one, self.links.get(one.id, "")) for one in self.documents if len(one.passes) > 1]
-        content = {"rows": agreement(self.documents), "cases": cases, "project": self.project}
+        content = {
+            "rows": agreement(self.documents),
+            "cases": cases,
+            "project": self.project,
+            "left_out": self.left_out,
+        }
         return render_template(_TEMPLATE, content)
 
 
 def fingerprint(document: Document) -> str:
-    """Return what changes whenever a pass over the document does, so that no decision meets other marks."""
-    return _digest((document.sha256, document.passes))
+    """Return what changes whenever a pass or the gold does, so that no decision meets other marks or an unseen gold."""
+    return _digest((document.sha256, document.passes, document.gold))
 
 
 def _digest(content: object) -> str:

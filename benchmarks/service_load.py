@@ -4,7 +4,7 @@
 
 First as many clients as the service has places ask one after another: that is its capacity. Then
 requests come at twice that rate, whether or not earlier ones are answered. Each must end as the
-right answer, or as 503 with Retry-After. Exit status 1 if one does not, or if memory grows.
+right answer, or as 503 with Retry-After. Exit status 1 if one does not, or if memory grows or is not told.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -49,35 +50,46 @@ class Load:
     """The clients.
 
     Attributes:
-        ends: How requests ended: status, or what else went wrong.
+        ends: How requests ended: "answered", "refused", or what else: "another answer", another status, an error's
+            name. The end of the watch over the memory stands with them if it came early.
         seconds: Of the answered ones.
         memory: The service's resident bytes, once a second.
     """
 
     def __init__(self, client: httpx.AsyncClient, texts: list[str]) -> None:
         self._client, self._texts = client, texts
-        self._answers: dict[int, object] = {}
+        self._answers: list[bytes] = []
         self.ends: Counter[str] = Counter()
         self.seconds: list[float] = []
         self.memory: list[float] = []
 
     async def ask_alone(self) -> None:
-        """Ask for each text when nothing else is asked: what every later answer must be."""
-        for number, text in enumerate(self._texts):
-            self._answers[number] = (await self._client.post(PREDICT, json={"text": text})).json()
+        """Ask for each text when nothing else is asked: what every later answer must be.
+
+        Raises:
+            httpx.HTTPError: If one is not answered.
+        """
+        for text in self._texts:
+            response = await self._client.post(PREDICT, json={"text": text})
+            self._answers.append(response.raise_for_status().content)
 
     async def measure_capacity(self, clients: int, seconds: float) -> float:
-        """Return how many requests a second the service answers if clients wait for their answers."""
-        began, count = time.monotonic(), 0
+        """Return how many requests a second the service answers if clients wait for their answers.
+
+        Raises:
+            SystemExit: If one ends otherwise; then there is no capacity to speak of.
+        """
+        began, ends = time.monotonic(), Counter[str]()
 
         async def ask_in_turn(number: int) -> None:
-            nonlocal count
             while time.monotonic() - began < seconds:
-                await self._client.post(PREDICT, json={"text": self._texts[number % len(self._texts)]})
-                number, count = number + clients, count + 1
+                ends[await self._ask(number)] += 1
+                number += clients
 
         await asyncio.gather(*map(ask_in_turn, range(clients)))
-        return count / (time.monotonic() - began)
+        if set(ends) != {"answered"}:
+            sys.exit(f"{clients} clients, as many as there are places, must all be answered, but: {dict(ends)}")
+        return ends["answered"] / (time.monotonic() - began)
 
     async def press(self, rate: float, seconds: float) -> None:
         """Send requests at a rate, and watch the memory."""
@@ -86,33 +98,45 @@ class Load:
         async with asyncio.TaskGroup() as requests:
             for number in range(round(rate * seconds)):
                 await asyncio.sleep(max(0.0, began + number / rate - time.monotonic()))
-                requests.create_task(self._ask(number % len(self._texts)))
+                requests.create_task(self._press(number))
         watching.cancel()
+        (ended,) = await asyncio.gather(watching, return_exceptions=True)
+        if not isinstance(ended, asyncio.CancelledError):
+            self.ends[f"watch over memory: {type(ended).__name__}"] += 1
 
-    async def _ask(self, number: int) -> None:
+    async def _press(self, number: int) -> None:
         began = time.monotonic()
+        end = await self._ask(number)
+        self.ends[end] += 1
+        self.seconds += [time.monotonic() - began] if end == "answered" else []
+
+    async def _ask(self, number: int) -> str:
+        """Return how a request ends, in a word of `ends`."""
+        number %= len(self._texts)
         try:
             response = await self._client.post(PREDICT, json={"text": self._texts[number]})
         except httpx.HTTPError as error:
-            self.ends[type(error).__name__] += 1
-            return
+            return type(error).__name__
         if response.status_code == 200:
-            self.seconds.append(time.monotonic() - began)
-            self.ends["answered" if response.json() == self._answers[number] else "another answer"] += 1
-        elif response.status_code == 503 and int(response.headers["retry-after"]) >= 1:
-            self.ends["refused"] += 1
-        else:
-            self.ends[str(response.status_code)] += 1
+            return "answered" if response.content == self._answers[number] else "another answer"
+        if response.status_code == 503 and re.fullmatch("[1-9][0-9]*", response.headers.get("retry-after", "")):
+            return "refused"
+        return str(response.status_code)
 
     async def _watch(self) -> None:
         while True:
-            metrics = (await self._client.get("/metrics")).text
+            metrics = (await self._client.get("/metrics")).raise_for_status().text
             found = re.search(r"^process_resident_memory_bytes (\S+)", metrics, re.MULTILINE)
             self.memory += [float(found.group(1))] if found else []
             await asyncio.sleep(1.0)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return what came of it; what there is no figure for is None."""
+        median = round(statistics.median(self.seconds), 3) if self.seconds else None
+        return {"ends": dict(self.ends), "median_seconds": median, **_growth(self.memory)}
 
-async def press(url: str, clients: int, seconds: float) -> dict[str, object]:
+
+async def press(url: str, clients: int, seconds: float) -> dict[str, Any]:
     """Put the load on a service; return what came of it."""
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=200)
     async with httpx.AsyncClient(base_url=url, timeout=600, limits=limits) as client:
@@ -120,16 +144,12 @@ async def press(url: str, clients: int, seconds: float) -> dict[str, object]:
         await load.ask_alone()
         capacity = await load.measure_capacity(clients, max(2.0, seconds / 10))
         await load.press(2 * capacity, seconds)
-    return {
-        "capacity": round(capacity, 2),
-        "seconds": seconds,
-        "ends": dict(load.ends),
-        "median_seconds": round(statistics.median(load.seconds), 3),
-        **_growth(load.memory),
-    }
+    return {"capacity": round(capacity, 2), "seconds": seconds, **load.to_dict()}
 
 
-def _growth(memory: list[float]) -> dict[str, object]:
+def _growth(memory: list[float]) -> dict[str, Any]:
+    if not memory:
+        return {"memory_mb": None, "growth": None}
     quarter = len(memory) // 4
     second, last = memory[quarter : 2 * quarter + 1], memory[-quarter - 1 :]
     before, behind = statistics.median(second), statistics.median(last)
@@ -148,6 +168,8 @@ def main() -> None:
     process, url = start(options.model, options.threads, options.queue)
     try:
         found = asyncio.run(press(url, options.queue, options.seconds))
+    except httpx.HTTPError as error:
+        sys.exit(f"the service must answer a text that nothing else is asked beside, but: {error!r}")
     finally:
         process.send_signal(signal.SIGTERM)
     found["exit"] = process.wait(60)
@@ -156,8 +178,8 @@ def main() -> None:
     if options.json:
         options.json.write_text(shown + "\n", encoding="utf-8")
     lost = set(found["ends"]) - {"answered", "refused"}
-    if lost or found["exit"] or float(str(found["growth"])) > MOST_GROWTH:
-        sys.exit("something was lost, or memory grew")
+    if lost or found["exit"] or found["growth"] is None or found["growth"] > MOST_GROWTH:
+        sys.exit("something was lost, or memory grew or was not told")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 A small JSON file maps an account's e-mail address to the name that stored annotations carry. An
 account that it does not name is called by what stands before the `@`, and for a name without
-an account `push` makes `NAME@annotators.invalid`, so that names come back as they went.
+an account `push` makes `NAME@annotators.invalid`, so that names come back as they went. Addresses
+are the same in whatever letter case, as servers may change it.
 """
 
 import json
@@ -31,7 +32,9 @@ class Annotators:
 
     def __init__(self, connection: Connection, named: dict[str, str] | None = None) -> None:
         self._connection, self._named = connection, named or {}
+        self._folded = {email.casefold(): name for email, name in self._named.items()}
         self._names: dict[int, str] = {}
+        self._addresses: set[str] = set()
         for user in connection.read(lambda client: list(client.users.list())):
             self._add(user)
         twice = [name for name, count in Counter(self._names.values()).items() if count > 1]
@@ -58,6 +61,11 @@ class Annotators:
             raise StudioError(f'{path} must be an object like {{"person@example.org": "person"}}')
         return cls(connection, named)
 
+    @property
+    def without_account(self) -> list[str]:
+        """The addresses that were given a name and that no account has."""
+        return [email for email in self._named if email.casefold() not in self._addresses]
+
     def name_of(self, user: int) -> str:
         """Return the name for a user number; one that is no longer there is called by the number."""
         return self._names.get(user, f"user-{user}")
@@ -78,5 +86,6 @@ class Annotators:
 
     def _add(self, user: Any) -> None:
         local, _, domain = user.email.partition("@")
-        name = self._named.get(user.email, unquote(local) if domain == _DOMAIN else local)
-        self._names[int(user.id)] = name
+        address = user.email.casefold()
+        self._addresses.add(address)
+        self._names[int(user.id)] = self._folded.get(address, unquote(local) if domain == _DOMAIN else local)

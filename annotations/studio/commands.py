@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from aqwal.annotations.failures import reason_of
 from aqwal.annotations.studio.home import DEFAULT_HOME, DEFAULT_TITLE, LOOPBACK, Home, StudioError
 from aqwal.serving.commands import RELEASED_MODEL, ModelOption
 
@@ -116,9 +117,10 @@ def push(
         documents, faults = read_sources(files)
         where = _project(home, url, token, project)
         preannotator = None if model is None else _load(model)
+        who = _annotators(where, home, annotators)
         run = Push(
             where,
-            _annotators(where, home, annotators),
+            who,
             annotations,
             None if preannotator is None else lambda document: preannotator.predict(document.text),
             "" if preannotator is None else preannotator.version,
@@ -129,6 +131,7 @@ def push(
     typer.echo(f"new on the server: {new}; documents already there: {done.there}")
     for kept in done.kept:
         typer.echo(f"left as it is on the server, where it is another: {kept}")
+    _tell_without_account(who)
     _report([*faults, *done.refused], "not pushed")
 
 
@@ -150,7 +153,9 @@ def pull(
     with _errors_told():
         # Whatever config it has: what the scheme does not know is kept apart, annotation by annotation.
         where = Project.open(_connect(home, url, token), project)
-        done = pull_from(where, _annotators(where, home, annotators), output, dry_run)
+        who = _annotators(where, home, annotators)
+        done = pull_from(where, who, output, dry_run)
+    _tell_without_account(who)
     for line in (*done.changes, *done.notes):
         typer.echo(line)
     if dry_run:
@@ -214,7 +219,6 @@ def model(
 
 @app.command()
 def review(
-    host: HostOption = LOOPBACK,
     port: PortOption = _REVIEW_PORT,
     home: HomeOption = DEFAULT_HOME,
     url: UrlOption = None,
@@ -229,8 +233,11 @@ def review(
 
     with _errors_told():
         where = _project(home, url, token, project)
-        session = reviewing.Review(where, _annotators(where, home, annotators), adjudicator)
-        serve(reviewing.create_app(session), host, port, lambda address: typer.echo(f"review at {address}"), typer.echo)
+        who = _annotators(where, home, annotators)
+        _tell_without_account(who)
+        app = reviewing.create_app(reviewing.Review(where, who, adjudicator))
+        # On this machine alone: whoever opens the page decides.
+        serve(app, LOOPBACK, port, lambda address: typer.echo(f"review at {address}"), typer.echo)
 
 
 @contextmanager
@@ -238,8 +245,9 @@ def _errors_told() -> Iterator[None]:
     """Say what went wrong in a sentence and end with status 1."""
     try:
         yield
-    except StudioError as error:
-        typer.echo(f"aqwal studio: {error}", err=True)
+    except (StudioError, OSError) as error:
+        told = reason_of(error) if isinstance(error, OSError) else error
+        typer.echo(f"aqwal studio: {told}", err=True)
         raise typer.Exit(1) from error
 
 
@@ -269,6 +277,11 @@ def _annotators(project: "Project", home: Path, path: Path | None) -> "Annotator
 
     usual = home / "annotators.json"
     return Annotators.read(project.connection, path or (usual if usual.is_file() else None))
+
+
+def _tell_without_account(annotators: "Annotators") -> None:
+    if missing := annotators.without_account:
+        typer.echo(f"the file of annotators' names has addresses that no account has: {', '.join(missing)}", err=True)
 
 
 def _load(model: Path) -> "Preannotator":

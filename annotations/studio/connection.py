@@ -5,7 +5,9 @@ import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import httpx
 from label_studio_sdk import LabelStudio
@@ -67,6 +69,16 @@ def _reason(url: str, error: ApiError) -> str:
     return f"{url} answers with status {error.status_code}: {body[:_SHOWN]}"
 
 
+def _http_client(address: str) -> httpx.Client:
+    """Return a client like the SDK's own, but that asks for this machine's loopback no proxy of the environment."""
+    host = urlsplit(address).hostname or ""
+    try:
+        loopback = ip_address(host).is_loopback
+    except ValueError:
+        loopback = host == "localhost"
+    return httpx.Client(timeout=_TIMEOUT, follow_redirects=True, trust_env=not loopback)
+
+
 def init_command(title: str) -> str:
     """Return the command that makes the project with a title, or brings it up to date, as people type it."""
     return "`aqwal studio init`" if title == DEFAULT_TITLE else f"`aqwal studio init --project {shlex.quote(title)}`"
@@ -96,7 +108,11 @@ class Connection:
         # The SDK builds addresses by joining, so a slash too many gives pages instead of answers; and it would try
         # again even what writes.
         address = url.rstrip("/")
-        client = LabelStudio(base_url=address, api_key=token, timeout=_TIMEOUT, max_retries=0)  # type: ignore[no-untyped-call]
+        with told_in_a_sentence(address, local):
+            # It looks into the token already here, and refuses one that has expired.
+            client = LabelStudio(  # type: ignore[no-untyped-call]
+                base_url=address, api_key=token, timeout=_TIMEOUT, max_retries=0, httpx_client=_http_client(address)
+            )
         opened = cls(address, client, local)
         opened.read(lambda client: client.users.whoami())
         return opened

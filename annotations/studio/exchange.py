@@ -47,6 +47,12 @@ class Accepted:
     changes: list[Change] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def reasons(self) -> list[str]:
+        """Why the task, or annotations of it, were not accepted."""
+        problems = [*self.problems, *(problem for refused in self.refused for problem in refused.problems)]
+        return list(dict.fromkeys(map(str, problems)))
+
 
 @dataclass(frozen=True)
 class ServerTask:

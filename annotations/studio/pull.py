@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from aqwal.annotations.atomic import write_text
+from aqwal.annotations.failures import reason_of
 from aqwal.annotations.records import AnnotationError, Document
 from aqwal.annotations.stored import read_documents, write_documents
 from aqwal.annotations.studio.annotators import Annotators
@@ -73,7 +74,8 @@ def pull(project: Project, annotators: Annotators, folder: Path, dry_run: bool =
     """Read all annotations of a project and write one file a document.
 
     An annotation replaces the one that the same annotator has in the file; those that the server
-    does not have stay there. A rejected task lies in `rejected/`, as the server has it, with the reasons.
+    does not have stay there. If that would make two ground truths, the task is rejected and the file
+    left as it is. A rejected task lies in `rejected/`, as the server has it, with the reasons.
 
     Args:
         project: Where from.
@@ -83,6 +85,7 @@ def pull(project: Project, annotators: Annotators, folder: Path, dry_run: bool =
 
     Raises:
         StudioError: If the server cannot be reached; nothing is written then.
+        OSError: Naming the file, if one cannot be written.
     """
     done = Pulled(notes=[told] if (told := foreign_config(project)) else [])
     tasks = sorted((ServerTask(raw) for raw in project.export()), key=lambda task: task.id)
@@ -103,8 +106,7 @@ def _take(
         return
     name = _file_name(task)
     found = read_task(task, annotators.name_of)
-    reasons = [*found.problems, *(problem for refused in found.refused for problem in refused.problems)]
-    shown = list(dict.fromkeys(map(str, reasons)))
+    shown = found.reasons
     if files[name] > 1:
         shown.append(f"{files[name]} tasks have the id {task.document_id!r}; delete all but one")
         found = Accepted()
@@ -128,19 +130,37 @@ def _changed_by_others(task: ServerTask, project: Project, annotators: Annotator
 
 def _with_file(document: Document | None, path: Path) -> tuple[Document | None, list[str]]:
     """Return a document with the annotations its file has and the server lacks; and why that cannot be, if so."""
-    if document is None or not path.exists():
+    if document is None:
+        return None, []
+    before, told = _in_file(document, path)
+    if told:
+        return None, [told]
+    if before is None:
         return document, []
-    try:
-        before = read_documents(path)
-    except AnnotationError as error:
-        return None, [f"{path} is there and cannot be read, so it is left as it is: {error}"]
-    if len(before) != 1 or before[0].id != document.id or before[0].text != document.text:
-        return None, [f"{path} is there with another document or text, so it is left as it is"]
     names = {one.annotator for one in document.annotations}
-    truth = document.gold is not None
-    kept = [one for one in before[0].annotations if one.annotator not in names and not (truth and one.ground_truth)]
+    kept = [one for one in before.annotations if one.annotator not in names]
+    theirs, ours = document.gold, next((one for one in kept if one.ground_truth), None)
+    if theirs is not None and ours is not None:
+        both = f"has a ground truth by {ours.annotator}, the server one by {theirs.annotator}, and a document has one"
+        what_to_do = f"take the star from {theirs.annotator} there, or {ours.annotator}'s annotation out of the file"
+        return None, [f"{path} {both}; it is left as it is; {what_to_do}"]
     annotations = in_stored_order([*document.annotations, *kept])
-    return Document(document.id, document.text, annotations, before[0].meta), []
+    return Document(document.id, document.text, annotations, before.meta), []
+
+
+def _in_file(document: Document, path: Path) -> tuple[Document | None, str]:
+    """Return what a file has of a document, None if there is no file; and why the two do not go together."""
+    try:
+        found = read_documents(path)
+    except FileNotFoundError:
+        return None, ""
+    except OSError as error:
+        return None, f"{reason_of(error)}; it is left as it is"
+    except AnnotationError as error:
+        return None, f"{path} is there and cannot be read, so it is left as it is: {error}"
+    if len(found) != 1 or found[0].id != document.id or found[0].text != document.text:
+        return None, f"{path} is there with another document or text, so it is left as it is"
+    return found[0], ""
 
 
 def _file_name(task: ServerTask) -> str:

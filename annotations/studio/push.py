@@ -174,13 +174,20 @@ class Push:
         there = {self._annotators.name_of(user_of(raw)) for raw in task.annotations}
         read = read_task(task, self._annotators.name_of).document
         accepted = {one.annotator: one for one in read.annotations} if read is not None else {}
+        truths = [self._annotators.name_of(user_of(raw)) for raw in task.annotations if raw.get("ground_truth")]
+        link = self._project.link(task.id)
         for annotation, stored in zip(document.annotations, to_task(document)["annotations"], strict=True):
-            if annotation.annotator not in there:
+            which = f"{task.document_id}, {annotation.annotator}"
+            if annotation.annotator in there:
+                if not _marks_alike(annotation, accepted.get(annotation.annotator)):
+                    self.done.kept.append(f"{which}: {link}")
+            elif annotation.ground_truth and truths:
+                told = f"the task has a ground truth by {truths[0]}, and it can have one"
+                self.done.refused.append(f"{which}: {told}; take the star from it first ({link}), then push again")
+            else:
                 fields = annotation_to_server(stored, users)
                 self._project.connection.write(lambda client, f=fields: client.annotations.create(task.id, **f))  # type: ignore[misc]
                 self.done.annotations += 1
-            elif not _marks_alike(annotation, accepted.get(annotation.annotator)):
-                self.done.kept.append(f"{task.document_id}, {annotation.annotator}: {self._project.link(task.id)}")
 
 
 def _marks_alike(one: Annotation, other: Annotation | None) -> bool:

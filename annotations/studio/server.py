@@ -71,9 +71,10 @@ def is_alive(running: Running) -> bool:
 
 
 def is_healthy(url: str) -> bool:
-    """Say whether a server answers there that it is up."""
+    """Say whether a server on loopback answers there that it is up."""
     try:
-        answer = httpx.get(f"{url}/health", timeout=_ONE_REQUEST)
+        # A proxy of this environment knows nothing of this machine's loopback.
+        answer = httpx.get(f"{url}/health", timeout=_ONE_REQUEST, trust_env=False)
         return bool(answer.status_code == httpx.codes.OK and answer.json().get("status") == "UP")
     except (httpx.HTTPError, ValueError, AttributeError):
         return False
@@ -143,7 +144,8 @@ def _start(program: Path, home: Home, account: Account, port: int) -> subprocess
 def _inherited() -> dict[str, str]:
     """Return this environment without what would reach into the server's own."""
     foreign = ("LABEL_STUDIO_", "DJANGO_", "PYTHON")
-    return {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    return {name: value for name, value in kept.items() if not name.lower().endswith("_proxy")}
 
 
 def _settings(home: Home, account: Account) -> dict[str, str]:
@@ -161,9 +163,10 @@ def _settings(home: Home, account: Account) -> dict[str, str]:
         # The model that `aqwal studio model` serves is on loopback too.
         "ML_BLOCK_LOCAL_IP": "false",
     }
-    # One request home has no switch; a proxy that is not there keeps it in.
+    # One request home has no switch; a proxy that is not there keeps it in. Lower case is what Python looks for first.
     no_way_out = {"HTTPS_PROXY": f"http://{LOOPBACK}:9", "NO_PROXY": f"{LOOPBACK},localhost"}
-    return {**{f"LABEL_STUDIO_{name}": value for name, value in own.items()}, **no_way_out}
+    lower = {name.lower(): value for name, value in no_way_out.items()}
+    return {**{f"LABEL_STUDIO_{name}": value for name, value in own.items()}, **no_way_out, **lower}
 
 
 def _wait_until_healthy(running: Running, home: Home) -> None:

@@ -1,9 +1,11 @@
 """What is measured: the released model, and one of AraBERT's size; weights are random where they do for speed."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,9 @@ from aqwal.training.quantization import prepare, quantize
 ROOT = Path(__file__).resolve().parents[2]
 RELEASED = ROOT / "models" / "release"
 _SMOOTHING_TEXTS = 8
+# Code and packages that make the models with random weights.
+_CODE = ("benchmarks/speed/models.py", "training/export.py", "training/quantization.py")
+_PACKAGES = ("onnxruntime", "torch", "transformers")
 
 
 @dataclass(frozen=True)
@@ -72,18 +77,20 @@ def arabert(cache: Path, texts: Sequence[str]) -> Measured:
 def released(cache: Path, texts: Sequence[str]) -> Measured:
     """Return the released model, with random weights of its shape for what it is not released as."""
     torch_folder, folder = with_random_weights(cache / "offline", OFFLINE, texts)
-    return Measured("the released model", OFFLINE, torch_folder, folder, RELEASED)
+    name = "the released model in int8; the other rows and fp32: random weights of its shape"
+    return Measured(name, OFFLINE, torch_folder, folder, RELEASED)
 
 
 def with_random_weights(cache: Path, size: Size, texts: Sequence[str]) -> tuple[Path, Path]:
     """Return the folder of a model for transformers and its model folder, both made unless they are there.
 
     Args:
-        cache: Where they lie.
+        cache: Where they lie, under the hash of all that decides them; whatever else lies there is removed.
         size: The model's shape; its vocabulary no smaller than the released tokenizer's.
         texts: On which it is prepared for int8.
     """
-    torch_folder, folder = cache / "torch", cache / "model"
+    entry = cache / _key(size, texts)
+    torch_folder, folder = entry / "torch", entry / "model"
     if not (folder / SETTINGS_FILE).is_file():
         shutil.rmtree(cache, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -92,6 +99,12 @@ def with_random_weights(cache: Path, size: Size, texts: Sequence[str]) -> tuple[
         _save_tokenizer(torch_folder)
         _export(classifier, folder, texts)
     return torch_folder, folder
+
+
+def _key(size: Size, texts: Sequence[str]) -> str:
+    files = [RELEASED / SETTINGS_FILE, RELEASED / TOKENIZER_FILE, *(ROOT / name for name in _CODE)]
+    decides = [astuple(size), texts[:_SMOOTHING_TEXTS], *map(file_sha256, files), *map(version, _PACKAGES)]
+    return hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:32]
 
 
 def _settings() -> dict[str, Any]:

@@ -50,7 +50,7 @@ def race(
         for text in texts:
             for name in order.sample(sorted(answers), len(answers)):
                 taken[name][-1].append(_cpu_seconds(answers[name], text))
-    return {name: _time(times, taken[base], len(texts), tokens) for name, times in taken.items()}
+    return {name: to_time(times, taken[base], len(texts), tokens) for name, times in taken.items()}
 
 
 def _cpu_seconds(answer: Answer, text: str) -> float:
@@ -59,7 +59,15 @@ def _cpu_seconds(answer: Answer, text: str) -> float:
     return time.process_time() - begun
 
 
-def _time(times: list[list[float]], base: list[list[float]], articles: int, tokens: int) -> Time:
+def to_time(times: list[list[float]], base: list[list[float]], articles: int, tokens: int) -> Time:
+    """Return what times amount to.
+
+    Args:
+        times: Seconds of a contender, of each article in each round.
+        base: Those of what it is compared with.
+        articles: How many there are.
+        tokens: Their sub-tokens in all.
+    """
     seconds = sum(statistics.median(of_article) for of_article in zip(*times, strict=True))
     ratios = [sum(theirs) / sum(ours) for theirs, ours in zip(base, times, strict=True)]
     return Time(seconds, statistics.median(ratios), articles / seconds, tokens / seconds)

@@ -1,4 +1,4 @@
-"""How fast a training is, beside transformers' Trainer doing the same job, all in one run on the same windows.
+"""How fast a training is, beside transformers' Trainer doing the same job, all in one run on full windows of one set.
 
 - `windows`: full windows of the corpus's text, as training makes them.
 - `contenders`: the ways to train: the Trainer, ours with cross entropy, ours with the CRF; each a process of its own.

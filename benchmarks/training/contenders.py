@@ -1,4 +1,4 @@
-"""The ways to train that are compared, each in a process of its own; all do the same optimizer steps."""
+"""The ways to train that are compared, each in a process of its own; all do as many optimizer steps."""
 
 import re
 import tempfile
@@ -14,6 +14,7 @@ import torch
 from accelerate import Accelerator
 from datasets import Dataset, disable_progress_bars
 from speed.models import Size, bert_config, transformers_tokenizer
+from torch import Tensor, nn
 from transformers import (
     BertForTokenClassification,
     DataCollatorForTokenClassification,
@@ -64,39 +65,81 @@ class Job:
         return make_windows(self.tokens, _STEPS_OF_AN_EPOCH * self.batch)
 
 
-# Does so many optimizer steps, and calls back once after the first, which are not timed, and once after the last.
+@dataclass(frozen=True)
+class Round:
+    """What a contender did in its timed steps, whose windows are others than those of the other contenders.
+
+    Attributes:
+        seconds: Of all steps.
+        sub_tokens: Of all windows, without padding.
+        operations: Multiplications and additions of the products that these windows need.
+    """
+
+    seconds: float
+    sub_tokens: int
+    operations: float
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Its speed."""
+        return self.sub_tokens / self.seconds
+
+
+# Does so many optimizer steps, and one before them that is not timed; calls back after that one and after the last.
 Steps = Callable[[int, Callable[[], None]], None]
+# Shape [windows, sub-tokens] and mask, if there is one, of each batch that a model was given.
+Batches = list[tuple[torch.Size, Tensor | None]]
 
 
 def serve(name: str, job: Job, pipe: Connection, threads: int) -> None:
     """Do rounds of optimizer steps as they are asked for by number, until None is.
 
-    Sends the seconds of each round, and at the end what a step needs and the most memory that was held.
+    Sends each `Round`, and at the end the most memory that was held, in megabytes.
     """
     torch.set_num_threads(threads)
     disable_progress_bars()
     windows = job.windows()
-    lengths = [len(ids) for ids in windows["input_ids"]]
-    run = _trainer(job, windows) if name == TRAINER else _ours(name, job, windows)
+    model, run = _trainer(job, windows) if name == TRAINER else _ours(name, job, windows)
+    batches = note_batches(model)
     pipe.send("ready")
     while (steps := pipe.recv()) is not None:
-        pipe.send(_timed(run, steps, job.device))
-    pipe.send(
-        {
-            "tokens": sum(lengths) / _STEPS_OF_AN_EPOCH,
-            "operations": operations(job.size, lengths) / _STEPS_OF_AN_EPOCH,
-            "megabytes": _peak_memory(job.device),
-        }
-    )
+        pipe.send(time_steps(run, steps, job, batches))
+    pipe.send(_peak_memory(job.device))
 
 
-def _timed(run: Steps, steps: int, device: str) -> float:
-    times: list[float] = []
+def note_batches(model: nn.Module) -> Batches:
+    """Return a list to which every batch that a model is given from now on is added."""
+    batches: Batches = []
+
+    def note(_: nn.Module, positional: tuple[Any, ...], named: dict[str, Any]) -> None:
+        batch = positional[0] if positional else named
+        batches.append((batch["input_ids"].shape, batch.get("attention_mask")))
+
+    model.register_forward_pre_hook(note, with_kwargs=True)
+    return batches
+
+
+def time_steps(run: Steps, steps: int, job: Job, batches: Batches) -> Round:
+    """Return what a contender did in a round.
+
+    Args:
+        run: The contender.
+        steps: How many it is to do.
+        job: What all do.
+        batches: To which its batches are added; emptied.
+    """
+    ticks: list[tuple[float, int]] = []
     # Bars of all processes at once would be no use to anybody.
     with redirect_stderr(StringIO()), redirect_stdout(StringIO()):
-        run(steps, lambda: times.append(seconds(device)))
-    begun, ended = times
-    return ended - begun
+        run(steps, lambda: ticks.append((seconds(job.device), len(batches))))
+    (begun, first), (ended, stop) = ticks
+    lengths = [length for batch in batches[first:stop] for length in _lengths(*batch)]
+    batches.clear()
+    return Round(ended - begun, sum(lengths), operations(job.size, lengths))
+
+
+def _lengths(shape: torch.Size, mask: Tensor | None) -> list[int]:
+    return [shape[1]] * shape[0] if mask is None else [int(length) for length in mask.sum(dim=1).tolist()]
 
 
 def _peak_memory(device: str) -> float:
@@ -115,7 +158,7 @@ def _model(size: Size, labels: int) -> BertForTokenClassification:
     return BertForTokenClassification._from_config(config, attn_implementation="sdpa")
 
 
-def _ours(name: str, job: Job, windows: Dataset) -> Steps:
+def _ours(name: str, job: Job, windows: Dataset) -> tuple[nn.Module, Steps]:
     config = TrainConfig(
         base="random",
         documents=["the corpus"],
@@ -140,7 +183,7 @@ def _ours(name: str, job: Job, windows: Dataset) -> Steps:
             next(endless)
         tick()
 
-    return run
+    return tagger, run
 
 
 def _endless(tuning: FineTuning) -> Iterator[int]:
@@ -161,7 +204,7 @@ class _Clock(TrainerCallback):
             self._tick()
 
 
-def _trainer(job: Job, windows: Dataset) -> Steps:
+def _trainer(job: Job, windows: Dataset) -> tuple[nn.Module, Steps]:
     """What a user would take otherwise: a label for each word's first sub-token, as many logits as ours have."""
     labels = len(LABELS) * len(TAGS.tags)
     model = _model(job.size, labels)
@@ -185,7 +228,7 @@ def _trainer(job: Job, windows: Dataset) -> Steps:
         collator = DataCollatorForTokenClassification(tokenizer)
         Trainer(model, arguments, collator, data, callbacks=[_Clock(steps, tick)]).train()
 
-    return run
+    return model, run
 
 
 def _labelled(row: dict[str, Any]) -> dict[str, list[int]]:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from rich.progress import track
 
-from training.contenders import COMPILED, CRF, CROSS_ENTROPY, TRAINER, Job, serve
+from training.contenders import COMPILED, CRF, CROSS_ENTROPY, TRAINER, Job, Round, serve
 from training.limits import matrix_rate
 
 
@@ -24,29 +24,30 @@ def race(job: Job, steps: int, rounds: int, compiled: bool = False) -> dict[str,
         compiled: Whether torch.compile takes part.
 
     Returns:
-        The matrix rate, operations a second, and by contender: seconds of a step, times the speed of the Trainer,
-        sub-tokens a second, share of the matrix rate (medians over the rounds), and peak memory in megabytes.
+        The matrix rate, operations a second, and by contender: what `sum_up` gives, and peak memory in megabytes.
     """
     names = [TRAINER, CROSS_ENTROPY, CRF, *([COMPILED] if compiled else [])]
     running = {name: _start(name, job) for name in names}
     for _, pipe in running.values():
         pipe.recv()
     dtype = torch.bfloat16 if job.device == "cuda" else torch.float32
-    seconds: dict[str, list[float]] = {name: [] for name in names}
+    done: dict[str, list[Round]] = {name: [] for name in names}
     rates, order = [], random.Random(0)
     for _ in track(range(rounds), "rounds", transient=True):
         rates.append(matrix_rate(job.device, dtype))
         for name in order.sample(names, len(names)):
             _, pipe = running[name]
             pipe.send(steps)
-            seconds[name].append(pipe.recv() / steps)
-    needs = {name: _end(*running[name]) for name in names}
+            done[name].append(pipe.recv())
+    megabytes = {name: _end(*running[name]) for name in names}
     limit = statistics.median(rates)
     return {
         "steps": steps,
         "rounds": rounds,
         "limit": limit,
-        "contenders": {name: _summed_up(seconds[name], seconds[TRAINER], needs[name], limit) for name in names},
+        "contenders": {
+            name: {**sum_up(done[name], done[TRAINER], steps, limit), "megabytes": megabytes[name]} for name in names
+        },
     }
 
 
@@ -59,19 +60,31 @@ def _start(name: str, job: Job) -> tuple[SpawnProcess, Connection]:
     return process, here
 
 
-def _end(process: SpawnProcess, pipe: Connection) -> dict[str, float]:
+def _end(process: SpawnProcess, pipe: Connection) -> float:
     pipe.send(None)
-    needs: dict[str, float] = pipe.recv()
+    megabytes: float = pipe.recv()
     process.join()
-    return needs
+    return megabytes
 
 
-def _summed_up(seconds: list[float], trainer: list[float], needs: dict[str, float], limit: float) -> dict[str, float]:
-    step = statistics.median(seconds)
+def sum_up(rounds: list[Round], trainer: list[Round], steps: int, limit: float) -> dict[str, Any]:
+    """Return medians over a contender's rounds.
+
+    Args:
+        rounds: Its own.
+        trainer: The Trainer's, of the same moments.
+        steps: Optimizer steps of a round.
+        limit: The matrix rate, operations a second.
+
+    Returns:
+        Seconds of a step, times the Trainer's sub-tokens a second, sub-tokens a second, share of the matrix rate; and
+        the sub-tokens of each round.
+    """
+    pairs = zip(rounds, trainer, strict=True)
     return {
-        "step_seconds": step,
-        "ratio": statistics.median(theirs / ours for theirs, ours in zip(trainer, seconds, strict=True)),
-        "tokens_per_second": needs["tokens"] / step,
-        "share": needs["operations"] / step / limit,
-        "megabytes": needs["megabytes"],
+        "step_seconds": statistics.median(one.seconds for one in rounds) / steps,
+        "ratio": statistics.median(ours.tokens_per_second / theirs.tokens_per_second for ours, theirs in pairs),
+        "tokens_per_second": statistics.median(one.tokens_per_second for one in rounds),
+        "share": statistics.median(one.operations / one.seconds for one in rounds) / limit,
+        "sub_tokens": [one.sub_tokens for one in rounds],
     }

@@ -11,12 +11,14 @@ JSON_FILE, PAGE_FILE, GUIDE_FILE = "training-speed.json", "training-speed.md", "
 BEGIN, END = "<!-- written by make benchmark-training -->", "<!-- end -->"
 _HEAD = """# Speed of training
 Written by `make benchmark-training`, or in `benchmarks/` by the command that stands above a table; all figures are in
-[training-speed.json](training-speed.json). Each contender does the same optimizer steps on the same full windows of the
-corpus (forward, backward, clipping, fused AdamW), in a process of its own, turn by turn with the others in one run;
-medians over the rounds. *Times the Trainer* is the median of the rounds' ratios, so it may differ a little from the
-ratio of the medians beside it. The Trainer is transformers' own, with a cross-entropy head of as many logits as ours.
-The *share of the limit* is a step's matrix products, padding not counted, by its time and by the rate at which the
-device multiplies large matrices in the same number format, measured between the rounds.
+[training-speed.json](training-speed.json). Each contender does as many optimizer steps (forward, backward, clipping,
+fused AdamW) on full windows of one set from the corpus, in an order of its own, the Trainer from the start in each
+round; so its speed is that of the sub-tokens in its own timed steps. Each has a process of its own and takes turns with
+the others in one run; medians over the rounds. *Times the Trainer* compares sub-tokens a second and is the median of
+the rounds' ratios, so it may differ a little from the ratio of the medians beside it. The Trainer is transformers' own,
+with a cross-entropy head of as many logits as ours. The *share of the limit* is the timed steps' matrix products,
+padding not counted, by their time and by the rate at which the device multiplies large matrices in the same number
+format, measured between the rounds.
 """
 _DEVICE = """
 ## {device}, {size_name}
@@ -26,7 +28,7 @@ _DEVICE = """
 | | sub-tokens a second | step, s | times the Trainer | peak memory, MB | share of the limit |
 |---|---|---|---|---|---|
 {rows}
-"""
+{note}"""
 _NO_GPU = """
 ## On a GPU
 Figures from a GPU are still to come: `make benchmark-training` there takes the GPU by itself.
@@ -88,6 +90,8 @@ def _section(one: dict[str, Any]) -> str:
         "cores": _counted(one["threads"], "thread"),
         "command": _command(one),
         "size_name": _SIZES[one["size"]],
+        # What was found out about figures after they were measured; new ones take their place without it.
+        "note": f"\n{one['note']}\n" if "note" in one else "",
     }
     return _DEVICE.format(**told, rows="\n".join(rows))
 

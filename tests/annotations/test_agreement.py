@@ -39,10 +39,16 @@ def test_counted_by_hand() -> None:
     assert rows[SPEAKER] == Agreement(NAMES, SPEAKER, (1, 2), pytest.approx(2 / 3), pytest.approx(2 / 3))
     # Two QUOTEs against one that overlaps the first.
     assert rows[QUOTE] == Agreement(NAMES, QUOTE, (2, 1), 0, pytest.approx(2 / 3))
-    assert rows[TOPIC] == Agreement(NAMES, TOPIC, (0, 0), 0, 0)
+    assert rows[TOPIC] == Agreement(NAMES, TOPIC, (0, 0), None, None)
     # Two links against one whose QUOTE has an IoU of 10 / 20 with the first.
     assert rows[SAID_BY] == Agreement(NAMES, SAID_BY, (2, 1), 0, pytest.approx(2 / 3))
-    assert rows[ABOUT] == Agreement(NAMES, ABOUT, (0, 0), 0, 0)
+    assert rows[ABOUT] == Agreement(NAMES, ABOUT, (0, 0), None, None)
+
+
+def test_what_nobody_marked_has_no_figure_and_what_one_marked_has_zero() -> None:
+    rows = by_label(agreement([document_of(pass_of("أحمد", [WHO]), pass_of("سلمى", []))]))
+    assert rows[SPEAKER].figures == ("0.000", "0.000")
+    assert rows[TOPIC].figures == ("–", "–")
 
 
 def test_counts_add_up_over_documents_before_the_ratio() -> None:

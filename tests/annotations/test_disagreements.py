@@ -124,8 +124,14 @@ def test_texts_cannot_break_out_of_the_page():
     shown.encode("utf-8")
 
 
-def test_a_fingerprint_changes_with_the_passes_alone():
-    document = Document("d", TEXT, (A, B))
-    gold = Annotation("x", (QUOTE,), (), ground_truth=True)
-    assert fingerprint(document) == fingerprint(Document("d", TEXT, (A, B, gold)))
-    assert fingerprint(document) != fingerprint(Document("d", TEXT, (B,)))
+def test_a_fingerprint_changes_with_the_passes_and_the_gold():
+    golds = [Annotation(name, spans, (), ground_truth=True) for name, spans in (("x", ()), ("x", (QUOTE,)), ("y", ()))]
+    versions = [(A, B), (B,), *((A, B, gold) for gold in golds)]
+    assert len({fingerprint(Document("d", TEXT, one)) for one in versions}) == len(versions)
+    assert fingerprint(Document("d", TEXT, (A, B), {"outlet": "x"})) == fingerprint(Document("d", TEXT, (A, B)))
+
+
+def test_what_nobody_marked_has_a_dash_for_a_figure():
+    shown = DisagreementPage([Document("d", TEXT, (_pass("a"), _pass("b", QUOTE)))]).to_html()
+    assert "<td>QUOTE</td><td>0 / 1</td><td>0.000</td><td>0.000</td>" in shown
+    assert "<td>TOPIC</td><td>0 / 0</td><td>–</td><td>–</td>" in shown

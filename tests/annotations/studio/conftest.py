@@ -14,10 +14,11 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from held_studio import HeldStudio, held_project
 from typer.testing import CliRunner, Result
 
 from aqwal.annotations.records import Document
-from aqwal.annotations.studio import server
+from aqwal.annotations.studio import commands, server
 from aqwal.annotations.studio.annotators import Annotators
 from aqwal.annotations.studio.commands import app
 from aqwal.annotations.studio.connection import Connection, Project
@@ -129,6 +130,29 @@ def connection(studio: Home) -> Connection:
 def project(connection: Connection, worker_id: str) -> Project:
     """A new project on the tests' server."""
     return initialise(connection, f"Aqwal, test {next(_numbers)} ({worker_id})").project
+
+
+@pytest.fixture
+def held() -> HeldStudio:
+    """A server in memory, with one project."""
+    return HeldStudio()
+
+
+@pytest.fixture
+def held_in(held: HeldStudio) -> Project:
+    """The project of the server in memory."""
+    return held_project(held)
+
+
+@pytest.fixture
+def run_held(held_in: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """`aqwal studio` with the server in memory."""
+
+    def run(*arguments: object) -> Result:
+        monkeypatch.setattr(commands, "_connect", lambda *_: held_in.connection)
+        return _run_with(Home(tmp_path / "home"), *arguments, "--project", held_in.title)
+
+    return run
 
 
 @pytest.fixture

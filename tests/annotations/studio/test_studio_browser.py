@@ -8,6 +8,7 @@ import shutil
 import threading
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -237,9 +238,9 @@ def test_browser_a_second_account_that_saves_the_first_ones_annotation_is_told(
     assert read_documents(tmp_path / "d.json")[0].annotations == (Annotation("annotator", tuple(quotes)),)
 
 
-@pytest.fixture
-def review_url(project: Project, push_to, free_port) -> Iterator[str]:
-    """The review page over a document with two passes, at an address of its own."""
+@contextmanager
+def _reviewed(project: Project, push_to, free_port) -> Iterator[str]:
+    """Serve the review page over a document with two passes, at an address of its own."""
     text = "وقال لافروف إن الأزمة في سورية في طريقها إلى الحل."
     quote, speaker = Span(12, 49, "QUOTE"), Span(5, 11, "SPEAKER")
     passes = [
@@ -256,6 +257,13 @@ def review_url(project: Project, push_to, free_port) -> Iterator[str]:
     yield f"http://127.0.0.1:{port}"
     server.should_exit = True
     thread.join()
+
+
+@pytest.fixture
+def review_url(project: Project, push_to, free_port) -> Iterator[str]:
+    """The address of the review page."""
+    with _reviewed(project, push_to, free_port) as url:
+        yield url
 
 
 def test_browser_an_adjudicator_decides_by_keyboard(
@@ -287,6 +295,17 @@ def test_browser_choices_outlive_a_reload_until_they_are_sent(browser_page: Page
     browser_page.reload()
     assert chosen.count() == 0
     assert browser_page.evaluate("localStorage.length") == 0
+
+
+def test_browser_a_decision_may_be_changed_on_the_same_page(browser_page: Page, held_in: Project, push_to, free_port):
+    with _reviewed(held_in, push_to, free_port) as url:
+        browser_page.goto(url)
+        for choice in (0, 1):
+            browser_page.locator("input").nth(choice).check()
+            with browser_page.expect_response("**/adjudicate") as answer:
+                browser_page.get_by_role("button").click()
+            assert answer.value.ok
+            browser_page.wait_for_function("localStorage.length === 0")
 
 
 def test_browser_the_disagreements_of_the_seeds_stand_side_by_side(browser_page: Page, root: Path, tmp_path, picture):

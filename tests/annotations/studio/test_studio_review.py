@@ -2,6 +2,7 @@
 
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,21 +58,27 @@ def test_the_page_shows_every_version_and_where_it_lies(page: TestClient, projec
 
 
 def test_a_decision_comes_home_as_ground_truth(page: TestClient, project: Project, document, run, tmp_path: Path):
-    assert _decide(page, document, 1).json() == {"status": "saved"}
+    saved = _decide(page, document, 1).json()
+    assert saved["status"] == "saved"
     assert run("pull", tmp_path, "--project", project.title).exit_code == 0
     (pulled,) = read_documents(tmp_path / "d.json")
     assert pulled.passes == document.annotations
     wanted = _annotation("adjudicated", SHORT)
     assert pulled.gold == Annotation("adjudicated", wanted.spans, wanted.links, ground_truth=True)
-    assert " · حُسم" in page.get("/").text
+    shown = page.get("/").text
+    assert " · حُسم" in shown
+    assert f'data-fingerprint="{saved["fingerprint"]}"' in shown
 
 
 def test_a_second_decision_takes_the_place_of_the_first(
     page: TestClient, project: Project, document: Document, run, tmp_path: Path
 ):
+    seen = fingerprint(document)
     for choice in (0, 2):
         time.sleep(1.1)
-        assert _decide(page, document, choice).is_success
+        saved = _decide(page, document, choice, fingerprint=seen)
+        assert saved.is_success
+        seen = saved.json()["fingerprint"]
     task = next(task for task in project.export() if task["data"]["id"] == "d")
     (truth,) = [one for one in task["annotations"] if one["ground_truth"]]
     assert len(truth["result"]) == 3
@@ -85,7 +92,8 @@ def test_an_annotation_starred_by_hand_stays_as_a_pass(
     task = next(task for task in project.export() if task["data"]["id"] == "d")
     chadi = next(one for one in task["annotations"] if len(one["result"]) == 3)
     project.connection.write(lambda client: client.annotations.update(chadi["id"], ground_truth=True))
-    shown = Document(document.id, document.text, document.annotations[:2])
+    starred = replace(document.annotations[2], ground_truth=True)
+    shown = Document(document.id, document.text, (*document.annotations[:2], starred))
     assert _decide(page, shown, 0).is_success
     assert run("pull", tmp_path, "--project", project.title).exit_code == 0
     (pulled,) = read_documents(tmp_path / "d.json")
@@ -98,7 +106,7 @@ def test_an_annotation_starred_by_hand_stays_as_a_pass(
     [
         ((), {}, 409, "there are 1 disagreements, 0 were decided"),
         ((3,), {}, 409, "disagreement 1 has 3 versions; 3 is none of them"),
-        ((0,), {"fingerprint": "old"}, 409, "was annotated again meanwhile; load the page again"),
+        ((0,), {"fingerprint": "old"}, 409, "was annotated or adjudicated meanwhile; load the page again"),
         ((0,), {"document": "alone"}, 404, "no document 'alone' with two passes"),
         ((0,), {"surprise": 1}, 422, "surprise"),
     ],

@@ -5,12 +5,17 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
+import jwt
 import pytest
 
 from aqwal.annotations.studio import server
+from aqwal.annotations.studio.connection import Connection
 from aqwal.annotations.studio.home import Home, Running, StudioError
 
 
@@ -52,7 +57,7 @@ def test_studio_listens_on_loopback_alone_and_tells_nobody(studio: Home):
     settings = next(process for process in _family(running)).environ()
     assert settings["LABEL_STUDIO_COLLECT_ANALYTICS"] == "false"
     assert settings["LABEL_STUDIO_SENTRY_DSN"] == ""
-    assert settings["HTTPS_PROXY"] == "http://127.0.0.1:9"
+    assert settings["HTTPS_PROXY"] == settings["https_proxy"] == "http://127.0.0.1:9"
 
 
 def _family(running: Running) -> list:
@@ -132,6 +137,67 @@ def test_a_server_that_ends_while_it_starts_is_told_with_its_log(tmp_path: Path,
     with pytest.raises(StudioError, match=r"ended while it started.*\n.*the disk is full"):
         server.up(Home(tmp_path / "home"), environment, free_port(), print)
     assert Home(tmp_path / "home").running() is None
+
+
+def test_the_users_proxies_do_not_reach_the_server(tmp_path: Path, free_port, monkeypatch: pytest.MonkeyPatch):
+    for name in ("https_proxy", "HTTPS_PROXY", "http_proxy", "All_Proxy", "no_proxy"):
+        monkeypatch.setenv(name, "http://proxy.example:3128")
+    environment = _environment_of("env > data/environment\nexit 3", tmp_path)
+    with pytest.raises(StudioError, match="ended while it started"):
+        server.up(Home(tmp_path / "home"), environment, free_port(), print)
+    seen = dict(line.split("=", 1) for line in (tmp_path / "home/data/environment").read_text().splitlines())
+    proxies = {name: value for name, value in seen.items() if name.lower().endswith("_proxy")}
+    nowhere, here = "http://127.0.0.1:9", "127.0.0.1,localhost"
+    assert proxies == {"HTTPS_PROXY": nowhere, "https_proxy": nowhere, "NO_PROXY": here, "no_proxy": here}
+
+
+class _Stranger(BaseHTTPRequestHandler):
+    """A server that is healthy and knows nobody."""
+
+    def do_GET(self):
+        healthy = self.path == "/health"
+        content = b'{"status": "UP"}' if healthy else b'{"detail": "Invalid token."}'
+        self.send_response(200 if healthy else 401)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def stranger() -> Iterator[str]:
+    """The address of a server that refuses every token."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Stranger) as listening:
+        threading.Thread(target=listening.serve_forever).start()
+        yield f"http://127.0.0.1:{listening.server_port}"
+        listening.shutdown()
+
+
+def test_a_server_on_this_machine_is_asked_through_no_proxy(stranger: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    assert server.is_healthy(stranger)
+    for url in (stranger, stranger.replace("127.0.0.1", "localhost")):
+        with pytest.raises(StudioError, match="refuses the token"):
+            Connection.open(url, "unknown")
+    with pytest.raises(StudioError, match="no server answers"):
+        Connection.open("http://elsewhere.invalid", "unknown")
+
+
+def test_a_token_that_has_expired_is_told(tmp_path: Path, run_with):
+    token = jwt.encode({"exp": 1, "token_type": "refresh"}, "x" * 32)
+    done = run_with(Home(tmp_path), "status", "--url", "http://127.0.0.1:9", "--token", token)
+    assert (done.exit_code, type(done.exception)) == (1, SystemExit)
+    assert "http://127.0.0.1:9 refuses the token; copy it anew" in done.output
+
+
+def test_make_clean_leaves_trainings_and_the_servers_database(root: Path):
+    done = subprocess.run(["make", "--dry-run", "clean"], cwd=root, capture_output=True, text=True, check=True)
+    assert not {"runs", ".studio"} & set(done.stdout.split())
 
 
 def test_an_environment_that_cannot_be_made_is_told(tmp_path: Path):
