@@ -84,7 +84,7 @@ def _crossval(material: Material, answered: Sequence[Answered]) -> dict[str, Any
     """Return what the cross-validation stored, and its scores with intervals."""
     config = material.crossval
     result: dict[str, Any] = json.loads((config.path(config.output_dir) / RESULT_FILE).read_text(encoding="utf-8"))
-    counts = {"folds": len(result["folds"]), "random_seeds": len(result["seeds"])}
+    counts = {"folds": len(result["folds"]), "random_seeds": len(result["seeds"]), "epochs": config.epochs}
     kept = {name: result[name] for name in ("summary", "slices", "calibration")}
     return {**counts, "scores": score_with_intervals(answered, material.labels), **kept}
 
