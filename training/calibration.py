@@ -6,8 +6,9 @@ which a span is answered is the one with the best exact F1. Chosen on the docume
 scored on, the two flatter a little, the less the more documents there are.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -65,9 +66,22 @@ def calibrate(scored: Iterable[Scored], layers: Layers) -> dict[str, dict[str, f
 def fit_temperatures(scored: Sequence[Scored], layers: Layers) -> dict[str, float]:
     """Return the temperature of each label under which its gold tags are most likely."""
     stretches = [_Stretch.of([one.document for one in answered], scores, layers) for answered, scores in scored]
-    losses = [sum(one.losses(temperature) for one in stretches) for temperature in TEMPERATURES]
-    best = np.argmin(np.array(losses), axis=0)
-    return {label: TEMPERATURES[index] for label, index in zip(layers.labels, best, strict=True)}
+    losses = cache(lambda place: sum(one.losses(TEMPERATURES[place]) for one in stretches))
+    best = [_lowest(lambda place, layer=layer: losses(place)[layer]) for layer, _ in enumerate(layers.labels)]
+    return {label: TEMPERATURES[place] for label, place in zip(layers.labels, best, strict=True)}
+
+
+def _lowest(loss: Callable[[int], float]) -> int:
+    """Return the place in `TEMPERATURES` with the lowest loss.
+
+    A chain's negative log likelihood is convex in the inverse of the temperature, so it falls to the lowest and
+    rises from there.
+    """
+    first, last = 0, len(TEMPERATURES) - 1
+    while first < last:
+        middle = (first + last) // 2
+        first, last = (first, middle) if loss(middle) <= loss(middle + 1) else (middle + 1, last)
+    return first
 
 
 @dataclass(frozen=True)
