@@ -50,6 +50,8 @@ DISTANCES = {
     Position.NOWHERE: "no speaker",
 }
 EARLIER_PARAGRAPH = "earlier paragraph"
+_NOWHERE = DISTANCES[Position.NOWHERE]
+_FARTHER_AND_FARTHER = (*(one for one in DISTANCES.values() if one != _NOWHERE), EARLIER_PARAGRAPH, _NOWHERE)
 RIGHT, WRONG, NOT_FOUND = ATTRIBUTIONS = ("right", "wrong", "quote not found")
 # Longest QUOTE of each group but the last, in words by white space.
 _LONGEST = (5, 12, 25)
@@ -156,7 +158,7 @@ def _speakers(reports: Iterable[tuple[Answered, Report]]) -> dict[str, dict[str,
         outcomes.setdefault(_distance(report), []).append(_attribution(as_annotation(one.prediction), report))
     return {
         distance: _counted(ATTRIBUTIONS, outcomes[distance])
-        for distance in (*DISTANCES.values(), EARLIER_PARAGRAPH)
+        for distance in _FARTHER_AND_FARTHER
         if distance in outcomes
     }
 
