@@ -66,13 +66,17 @@ def calibrate(scored: Iterable[Scored], layers: Layers) -> dict[str, dict[str, f
 def fit_temperatures(scored: Sequence[Scored], layers: Layers) -> dict[str, float]:
     """Return the temperature of each label under which its gold tags are most likely."""
     stretches = [_Stretch.of([one.document for one in answered], scores, layers) for answered, scores in scored]
-    losses = cache(lambda place: sum(one.losses(TEMPERATURES[place]) for one in stretches))
-    best = [_lowest(lambda place, layer=layer: losses(place)[layer]) for layer, _ in enumerate(layers.labels)]
+
+    @cache
+    def losses(place: int) -> NDArray[np.float64]:
+        return np.asarray(np.sum([one.losses(TEMPERATURES[place]) for one in stretches], axis=0))
+
+    best = [_lowest(losses, layer) for layer, _ in enumerate(layers.labels)]
     return {label: TEMPERATURES[place] for label, place in zip(layers.labels, best, strict=True)}
 
 
-def _lowest(loss: Callable[[int], float]) -> int:
-    """Return the place in `TEMPERATURES` with the lowest loss.
+def _lowest(losses: Callable[[int], NDArray[np.float64]], layer: int) -> int:
+    """Return the place in `TEMPERATURES` with the lowest loss of a layer.
 
     A chain's negative log likelihood is convex in the inverse of the temperature, so it falls to the lowest and
     rises from there.
@@ -80,7 +84,8 @@ def _lowest(loss: Callable[[int], float]) -> int:
     first, last = 0, len(TEMPERATURES) - 1
     while first < last:
         middle = (first + last) // 2
-        first, last = (first, middle) if loss(middle) <= loss(middle + 1) else (middle + 1, last)
+        rises = losses(middle)[layer] <= losses(middle + 1)[layer]
+        first, last = (first, middle) if rises else (middle + 1, last)
     return first
 
 
