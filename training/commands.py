@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from aqwal.annotations.atomic import write_text
+from aqwal.annotations.failures import fail
 from aqwal.annotations.formats.corpus import Corpus, Format, read_corpus
 from aqwal.serving.commands import Precision, PrecisionOption
 
@@ -82,8 +83,7 @@ def _told(errors: tuple[type[Exception], ...]) -> Iterator[None]:
     try:
         yield
     except errors as error:
-        typer.echo(f"aqwal: {error}", err=True)
-        raise typer.Exit(1) from error
+        fail(str(error), 1)
 
 
 def _gold_labels(answered: "list[Answered]") -> set[str]:
