@@ -30,6 +30,7 @@ class Material:
         corpus: The articles that it was trained on.
         seeds: Real news that it never saw.
         crossval: The cross-validation.
+        validated: The articles that it is over.
         points: The learning curve, if it was run.
     """
 
@@ -37,6 +38,7 @@ class Material:
     corpus: Sequence[Document]
     seeds: Sequence[Document]
     crossval: CrossValidationConfig
+    validated: Sequence[Document]
     points: list[dict[str, Any]] | None
 
     @property
@@ -48,15 +50,15 @@ class Material:
 def gather_figures(material: Material) -> dict[str, Any]:
     """Return the figures, plain data for JSON and template; of a stage that was not run None."""
     served = read_as_served(material.trial, material.seeds)
-    validated = read_out_of_fold(material.crossval, material.corpus)
+    validated = read_out_of_fold(material.crossval, material.validated)
     answers = {
         "seeds": served["int8"] if served else None,
         "corpus": [one for answered in validated for one in answered] if validated else None,
     }
-    documents = {"seeds": material.seeds, "corpus": material.corpus}
+    documents = {"seeds": material.seeds, "corpus": material.validated}
     return {
         "interval": {"resamples": RESAMPLES, "confidence": CONFIDENCE},
-        "sizes": {name: _sizes(each) for name, each in documents.items()},
+        "sizes": {name: _sizes(each) for name, each in {**documents, "corpus": material.corpus}.items()},
         "served": _served(material, served) if served else None,
         "crossval": _crossval(material, answers["corpus"]) if answers["corpus"] else None,
         "rules": {name: _rules(each, material.labels) for name, each in documents.items()},
@@ -84,7 +86,12 @@ def _crossval(material: Material, answered: Sequence[Answered]) -> dict[str, Any
     """Return what the cross-validation stored, and its scores with intervals."""
     config = material.crossval
     result: dict[str, Any] = json.loads((config.path(config.output_dir) / RESULT_FILE).read_text(encoding="utf-8"))
-    counts = {"folds": len(result["folds"]), "random_seeds": len(result["seeds"]), "epochs": config.epochs}
+    counts = {
+        "documents": len(material.validated),
+        "folds": len(result["folds"]),
+        "random_seeds": len(result["seeds"]),
+        "epochs": config.epochs,
+    }
     kept = {name: result[name] for name in ("summary", "slices", "calibration")}
     return {**counts, "scores": score_with_intervals(answered, material.labels), **kept}
 

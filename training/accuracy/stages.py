@@ -49,7 +49,7 @@ class AccuracyConfig(BaseModel):
     average_with: tuple[str, ...] = Field(
         (), description="YAML files of further trainings on parts of the same documents, whose weights are averaged in."
     )
-    crossval: str = Field(description="YAML file of the cross-validation over the same documents.")
+    crossval: str = Field(description="YAML file of the cross-validation over these documents, or a part of them.")
     gold: list[str] = Field(
         min_length=1, description="Annotated real news that no run trains on; glob patterns allowed."
     )
@@ -139,10 +139,10 @@ class Accuracy:
 
     def report(self) -> None:
         """Write figures, pictures and text."""
-        corpus = documents_of(self._train)["train"]
-        fingerprints = self._fingerprints(corpus)
+        corpus, validated = (documents_of(one)["train"] for one in (self._train, self._crossval.training()))
+        fingerprints = self._fingerprints(corpus, validated)
         points = read_curve(self._folder / "curve", fingerprints["curve"])
-        figures = gather_figures(Material(self._trained, corpus, self._seeds, self._crossval, points))
+        figures = gather_figures(Material(self._trained, corpus, self._seeds, self._crossval, validated, points))
         figures = keep_earlier(figures, fingerprints, self._docs / "accuracy.json")
         draw_pictures(figures, self._docs / "images")
         notes = self._docs / "accuracy-notes.md"
@@ -155,12 +155,12 @@ class Accuracy:
     def _curve_settings(self) -> tuple[TrainConfig, tuple[int, ...], tuple[int, ...], dict[str, list[Document]]]:
         return self._crossval.training(), self._config.sizes, self._config.seeds, {SEEDS_SET: self._seeds}
 
-    def _fingerprints(self, corpus: Sequence[Document]) -> dict[str, str]:
+    def _fingerprints(self, corpus: Sequence[Document], validated: Sequence[Document]) -> dict[str, str]:
         """Return what identifies the figures of each stage."""
         return {
             "corpus": fingerprint([self._train], [corpus, self._seeds], [trial.origin for trial in self._trials]),
             "curve": curve_fingerprint(*self._curve_settings),
-            "crossval": self._crossval.fingerprint(corpus),
+            "crossval": self._crossval.fingerprint(validated),
         }
 
 

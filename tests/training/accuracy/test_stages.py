@@ -15,6 +15,7 @@ from aqwal.training.accuracy import stages
 from aqwal.training.accuracy.stages import AccuracyConfig, draw_pictures, in_cell, render_report
 from aqwal.training.config import PROJECT_ROOT, TrainConfig, parse_config
 from aqwal.training.crossval import CrossValidationConfig
+from aqwal.training.trial import documents_of
 
 DATA = Path(__file__).parents[2] / "data" / "training"
 PICTURES = ("accuracy-slices.png", "learning-curve.png", "reliability.png")
@@ -68,7 +69,8 @@ def test_the_project_s_configuration_holds_together():
     config = parse_config([], stages.DEFAULT_CONFIG, AccuracyConfig)
     train = parse_config(["--config", config.train], stages.DEFAULT_CONFIG, TrainConfig)
     crossval = parse_config(["--config", config.crossval], stages.DEFAULT_CONFIG, CrossValidationConfig)
-    assert train.documents == crossval.documents
+    articles, validated = ({one.id for one in documents_of(run)["train"]} for run in (train, crossval.training()))
+    assert validated <= articles
     assert train.splits is None
     with pytest.raises(SystemExit):
         parse_config(["--stages", "corpus,all"], stages.DEFAULT_CONFIG, AccuracyConfig)
@@ -88,8 +90,9 @@ def _write(path: Path, fields: dict[str, Any]) -> str:
     return str(path)
 
 
-def _configure(tmp_path: Path, train: dict[str, Any], folds: int) -> str:
-    crossval = {**train, "output_dir": str(tmp_path / "crossval"), "fold_count": folds, "seeds": [1]}
+def _configure(tmp_path: Path, train: dict[str, Any], folds: int, validated: list[str] | None = None) -> str:
+    part = {"documents": validated or train["documents"]}
+    crossval = {**train, **part, "output_dir": str(tmp_path / "crossval"), "fold_count": folds, "seeds": [1]}
     return _write(
         tmp_path / "accuracy.yaml",
         {
@@ -144,14 +147,18 @@ def test_curve_and_cross_validation_are_reported_without_the_model(tiny_base: Pa
     }
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "accuracy-notes.md").write_text("## What helped\nNothing yet.\n")
-    stages.main(["--config", _configure(tmp_path, train, folds=2), "--stages", "curve,crossval,report"])
+    config = _configure(tmp_path, train, folds=2, validated=["annotations/corpus/w1-0[1-5].json"])
+    stages.main(["--config", config, "--stages", "curve,crossval,report"])
     figures = json.loads((tmp_path / "docs" / "accuracy.json").read_text())
     assert [point["articles"] for point in figures["curve"]] == [2, 4]
     assert figures["crossval"]["folds"] == 2
+    assert (figures["sizes"]["corpus"]["documents"], figures["crossval"]["documents"]) == (6, 5)
     assert figures["errors"]["corpus"]["gold"]["QUOTE"]
     assert figures["served"] is None
     assert sorted(path.name for path in (tmp_path / "docs" / "images").iterdir()) == list(PICTURES)
-    assert (tmp_path / "docs" / "accuracy.md").read_text().endswith("## What helped\nNothing yet.\n")
+    report = (tmp_path / "docs" / "accuracy.md").read_text()
+    assert "Over the 5 articles that there were when it was run." in report
+    assert report.endswith("## What helped\nNothing yet.\n")
 
 
 def test_the_files_of_the_project_are_where_the_report_points():
