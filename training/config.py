@@ -85,6 +85,14 @@ class TrainConfig(BaseModel):
         0.0,
         description="Share of sub-tokens hidden from the encoder in training, at random, against learning by heart.",
     )
+    respelled_share: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.0,
+        description="Share of the training documents that are read in another spelling: quotation marks, hamza, final "
+        "letters, digits.",
+    )
+    spelling_seed: int = Field(
+        0, ge=0, description="Random seed of the spellings; runs with the same `seed` may differ by it."
+    )
     freeze_embeddings: bool = Field(
         False, description="Leave the word embeddings as they are: a tenth faster on a CPU, and few of them are met."
     )

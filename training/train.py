@@ -45,6 +45,7 @@ from aqwal.training.model import CONFIG_KEY, SpanTagger, answer_documents
 from aqwal.training.offline_encoder import OfflineEncoderError
 from aqwal.training.origin import deciding_fields
 from aqwal.training.run_folder import CONFIG_FILE, METRICS_FILE, as_json, describe_run, write_config
+from aqwal.training.spelling import respell_documents
 from aqwal.training.window_cache import cached_windows
 
 CHECKPOINT, CHECKPOINTS, CURVES = "checkpoint", "checkpoints", "tensorboard"
@@ -221,6 +222,7 @@ def recalibrate(run: Path, config: TrainConfig) -> None:
 
 def _windows(config: TrainConfig, documents: list[Document], encoder: WordEncoder, tag_set: TagSet) -> Dataset:
     tell_of_labels(documents, config.labels)
+    documents = respell_documents(documents, config.respelled_share, config.spelling_seed)
     if config.window_cache is None:
         return encode_documents(documents, encoder, config.labels, tag_set)
     return cached_windows(documents, encoder, config.labels, tag_set, config.path(config.window_cache))

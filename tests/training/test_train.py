@@ -126,6 +126,14 @@ def test_cross_entropy_trains_too(tiny_base: Path, tmp_path: Path):
     assert epochs[1]["loss"] < epochs[0]["loss"]
 
 
+def test_documents_are_learned_in_another_spelling(tiny_base: Path, tmp_path: Path):
+    losses = [
+        train(TrainConfig(**_settings(tiny_base, tmp_path / str(share), respelled_share=share)))["epochs"][0]["loss"]
+        for share in (0.0, 1.0)
+    ]
+    assert losses[0] != losses[1]
+
+
 def test_lower_layers_learn_at_lower_rates(tiny_base: Path, tmp_path: Path):
     """With a decay near nothing only the top of the encoder moves."""
     before = load_file(tiny_base / "model.safetensors")
