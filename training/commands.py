@@ -1,8 +1,6 @@
 """`aqwal evaluate`."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from aqwal.annotations.atomic import write_text
-from aqwal.annotations.failures import fail
+from aqwal.annotations.failures import failures_told
 from aqwal.annotations.formats.corpus import Corpus, Format, read_corpus
 from aqwal.serving.commands import Precision, PrecisionOption
 
@@ -45,7 +43,7 @@ def evaluate(
     for label, f1 in scores["pairs"].items():
         typer.echo(f"pair F1 {label}: {f1:.3f}")
     if json_file is not None:
-        with _told((OSError,)):
+        with failures_told():
             write_text(json_file, json.dumps(scores, ensure_ascii=False, indent=1) + "\n")
 
 
@@ -62,7 +60,7 @@ def _answer(model: Path, files: list[Path], file_format: Format | None, precisio
     from aqwal.serving import Predictor
     from aqwal.training.metrics import Answered
 
-    with _told((OSError, ValueError)):
+    with failures_told():
         predictor = Predictor(model, precision)
         scheme = predictor.folder.settings["scheme"]
         corpus = Corpus.joined(read_corpus(file, scheme, file_format) for file in files)
@@ -75,15 +73,6 @@ def _answer(model: Path, files: list[Path], file_format: Format | None, precisio
         typer.echo(f"aqwal: {line}", err=True)
     answers = predictor.predict_many(document.text for document in corpus.documents)
     return [Answered(document, answer) for document, answer in zip(corpus.documents, answers, strict=True)]
-
-
-@contextmanager
-def _told(errors: tuple[type[Exception], ...]) -> Iterator[None]:
-    """Turn what a person can mend into a message and status 1."""
-    try:
-        yield
-    except errors as error:
-        fail(str(error), 1)
 
 
 def _gold_labels(answered: "list[Answered]") -> set[str]:

@@ -42,6 +42,6 @@ def test_documents_without_gold_are_named_before_anything_is_answered(
 
 def test_scores_that_cannot_be_written_are_still_shown(tiny_model: Path, gold_file: Path, tmp_path: Path):
     done = CliRunner().invoke(app, ["--model", str(tiny_model), "--gold", str(gold_file), "--json", str(tmp_path)])
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "QUOTE" in done.stdout
-    assert done.stderr.startswith("aqwal: ")
+    assert "cannot be read or written" in done.stderr
