@@ -29,6 +29,8 @@ def read_pool(path: Path) -> Iterator[Document]:
 def files_in(paths: Iterable[Path], endings: tuple[str, ...] = ()) -> Iterator[Path]:
     """Yield files as they are, and of a folder the files directly in it, by name, that have one of the endings.
 
+    Of a folder, JSON that holds no task is passed over: a list of the texts beside it, for instance.
+
     Args:
         paths: Files and folders.
         endings: As `.json`; none stands for all that `read_pool` takes.
@@ -38,10 +40,25 @@ def files_in(paths: Iterable[Path], endings: tuple[str, ...] = ()) -> Iterator[P
     """
     endings = endings or tuple(_READERS)
     for path in paths:
-        found = sorted(file for file in path.iterdir() if file.name.endswith(endings)) if path.is_dir() else [path]
+        found = _documents_in(path, endings) if path.is_dir() else [path]
         if not found:
-            raise ValueError(f"{path}: no file in this folder ends in {', '.join(endings)}")
+            raise ValueError(f"{path}: no file with documents in this folder ends in {', '.join(endings)}")
         yield from found
+
+
+def _documents_in(folder: Path, endings: tuple[str, ...]) -> list[Path]:
+    named = sorted(file for file in folder.iterdir() if file.name.endswith(endings))
+    return [file for file in named if file.suffix != ".json" or _may_hold_tasks(file)]
+
+
+def _may_hold_tasks(path: Path) -> bool:
+    """Say whether a JSON file has a task, or is broken, which its reader tells better."""
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return True
+    entries = content if isinstance(content, list) else [content]
+    return not entries or any(isinstance(entry, dict) and "data" in entry for entry in entries)
 
 
 def _read_stored(path: Path) -> Iterator[Document]:

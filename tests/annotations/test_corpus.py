@@ -62,6 +62,17 @@ def test_its_agreement_is_the_datasheets(datasheet: str, documents: list[Documen
     ]
 
 
+def test_whose_marks_became_gold_is_as_the_datasheet_says(datasheet: str, documents: list[Document]) -> None:
+    whose = Counter(
+        tuple((one.spans, one.links) == (document.gold.spans, document.gold.links) for one in document.passes)
+        for document in documents
+    )
+    both, neither = whose[True, True], whose[False, False]
+    writer, blind = both + whose[True, False], both + whose[False, True]
+    told = f"in {blind} articles, that of the writer in {writer} (of both in {both}), and neither's in {neither}."
+    assert told in " ".join(datasheet.split())
+
+
 def test_its_kinds_of_quotes_are_the_datasheets(datasheet: str, documents: list[Document]) -> None:
     quotes = [(Page(document.text), document.gold.of_label("QUOTE")) for document in documents]
     kinds = Counter(kind_of(page, quote) for page, marked in quotes for quote in marked)

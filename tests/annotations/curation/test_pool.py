@@ -69,6 +69,14 @@ def test_a_folder_stands_for_its_files(tmp_path: Path) -> None:
     assert list(files_in([tmp_path], (".json",))) == [tmp_path / "أ.json"]
 
 
+def test_a_list_of_the_texts_beside_them_is_no_document(root: Path, tmp_path: Path) -> None:
+    assert [path.suffix for path in files_in([root / "seeds"])] == [".txt"] * 5
+    contents = {"list": '[{"id": "أ"}]', "object": "{}", "empty": "[]", "broken": "[{", "task": '[{"data": {}}]'}
+    for name, content in contents.items():
+        (tmp_path / f"{name}.json").write_text(content)
+    assert [path.stem for path in files_in([tmp_path])] == ["broken", "empty", "task"]
+
+
 def test_a_folder_without_such_files(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=f"^{re.escape(str(tmp_path))}: no file in this folder ends in .json$"):
+    with pytest.raises(ValueError, match=f"^{re.escape(str(tmp_path))}: no file with documents in this folder ends in .json$"):
         list(files_in([tmp_path], (".json",)))
