@@ -60,6 +60,13 @@ def fingerprint(configs: Iterable[TrainConfig], documents: Iterable[Sequence[Doc
         documents: The sets trained on and scored.
         more: Plain data that decides as well.
     """
-    fields = [{**deciding_fields(config), "calibration": config.calibration} for config in configs]
+    fields = [{**_not_at_default(config), "calibration": config.calibration} for config in configs]
     content = [fields, [hash_documents(each) for each in documents], *more]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _not_at_default(config: TrainConfig) -> dict[str, Any]:
+    """Return the deciding fields that differ from their defaults, so that a field of a later release alters nothing."""
+    known = type(config).model_fields
+    fields = deciding_fields(config)
+    return {name: value for name, value in fields.items() if name not in known or value != known[name].default}

@@ -16,6 +16,8 @@ from aqwal.annotations.records import Document
 from aqwal.annotations.scheme import check_document
 
 _WESTERN, _EASTERN = "0123456789", "٠١٢٣٤٥٦٧٨٩"
+# Neither a letter nor a vowel sign follows: the letter before is its word's last.
+_END = r"(?![\w\u064b-\u0652\u0670])"
 Spelling = Callable[[str], str]
 
 
@@ -24,7 +26,7 @@ def respell_documents(documents: Iterable[Document], share: float, seed: int) ->
 
     Args:
         documents: With annotations by their scheme.
-        share: Of the documents, how many are respelt.
+        share: Of the documents, for how many a spelling is drawn; for about a fifth of those it is their own.
         seed: Random seed; with the same one a document always gets the same spelling.
     """
     drawn = ((document, random.Random(f"{seed} {document.id}")) for document in documents)
@@ -64,7 +66,7 @@ def _with_digits(source: str, target: str, text: str) -> str:
 _HABITS: tuple[tuple[tuple[Spelling, float], ...], ...] = (
     tuple((partial(_with_marks, marks), 0.2) for marks in ("«»", "“”", '""')),
     ((partial(_with_letters, "[أإآ]", "ا"), 0.175), (partial(_with_letters, "إ", "ا"), 0.175)),
-    ((partial(_with_letters, r"ي\b", "ى"), 0.15), (partial(_with_letters, r"ى\b", "ي"), 0.07)),
-    ((partial(_with_letters, r"ة\b", "ه"), 0.1),),
+    ((partial(_with_letters, f"ي{_END}", "ى"), 0.15), (partial(_with_letters, f"ى{_END}", "ي"), 0.07)),
+    ((partial(_with_letters, f"ة{_END}", "ه"), 0.1),),
     ((partial(_with_digits, _EASTERN, _WESTERN), 0.3), (partial(_with_digits, _WESTERN, _EASTERN), 0.2)),
 )

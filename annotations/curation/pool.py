@@ -7,6 +7,8 @@ from pathlib import Path
 from aqwal.annotations.records import SCHEMES, AnnotationError, Document
 from aqwal.annotations.stored import parse_file
 
+_LIST = "manifest.json"
+
 
 def read_pool(path: Path) -> Iterator[Document]:
     """Yield the documents of a file; only ids and texts are of interest, annotations are not checked.
@@ -29,7 +31,7 @@ def read_pool(path: Path) -> Iterator[Document]:
 def files_in(paths: Iterable[Path], endings: tuple[str, ...] = ()) -> Iterator[Path]:
     """Yield files as they are, and of a folder the files directly in it, by name, that have one of the endings.
 
-    Of a folder, JSON that holds no task is passed over: a list of the texts beside it, for instance.
+    Of a folder, `manifest.json` is passed over, the list of the texts that lie beside it.
 
     Args:
         paths: Files and folders.
@@ -47,18 +49,7 @@ def files_in(paths: Iterable[Path], endings: tuple[str, ...] = ()) -> Iterator[P
 
 
 def _documents_in(folder: Path, endings: tuple[str, ...]) -> list[Path]:
-    named = sorted(file for file in folder.iterdir() if file.name.endswith(endings))
-    return [file for file in named if file.suffix != ".json" or _may_hold_tasks(file)]
-
-
-def _may_hold_tasks(path: Path) -> bool:
-    """Say whether a JSON file has a task, or is broken, which its reader tells better."""
-    try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return True
-    entries = content if isinstance(content, list) else [content]
-    return not entries or any(isinstance(entry, dict) and "data" in entry for entry in entries)
+    return sorted(file for file in folder.iterdir() if file.name.endswith(endings) and file.name != _LIST)
 
 
 def _read_stored(path: Path) -> Iterator[Document]:

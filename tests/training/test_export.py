@@ -12,6 +12,7 @@ import torch
 from onnx import numpy_helper
 from transformers import PreTrainedModel
 
+from aqwal.annotations.templates import render_template
 from aqwal.serving import Predictor
 from aqwal.training import export, gate
 
@@ -44,6 +45,14 @@ def test_the_card_shows_data_and_scores(tiny_model: Path):
     assert "int8 spans against fp32 spans, F1: all 1.0000, train 1.0000.\n" in card
     assert "| train | QUOTE |" in card
     assert "passes of a language model" in card
+
+
+def test_the_card_tells_of_other_spellings(tiny_model: Path):
+    settings = json.loads((tiny_model / "aqwal.json").read_text())
+    settings["training"]["config"]["respelled_share"] = 0.5
+    card = render_template(Path(export.__file__).with_name("model_card.md.j2"), settings)
+    assert "- 50 % of the documents were read in spellings drawn for them" in card
+    assert "spellings" not in (tiny_model / "README.md").read_text()
 
 
 def test_the_card_tells_of_licence_and_data(tiny_model: Path):

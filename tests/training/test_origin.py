@@ -39,3 +39,12 @@ def test_a_fingerprint_is_of_settings_documents_and_more(tiny_settings, tmp_path
         fingerprint([config], [documents], [60]),
     ]
     assert len({one, *others}) == 4
+
+
+def test_a_field_of_a_later_release_alters_no_fingerprint(tiny_settings, tmp_path: Path):
+    class Later(TrainConfig):
+        new: float = 0.0
+
+    settings = tiny_settings(tmp_path / "a")
+    assert fingerprint([Later(**settings)], []) == fingerprint([TrainConfig(**settings)], [])
+    assert fingerprint([Later(**settings, new=0.5)], []) != fingerprint([TrainConfig(**settings)], [])

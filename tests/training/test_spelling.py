@@ -12,6 +12,7 @@ from aqwal.annotations.folding import fold
 from aqwal.annotations.marks import DOUBLE_MARKS
 from aqwal.annotations.records import Document
 from aqwal.annotations.scheme import check_document
+from aqwal.training import spelling
 from aqwal.training.data import load_documents
 from aqwal.training.spelling import respell, respell_documents
 
@@ -63,12 +64,22 @@ def test_every_habit_is_met(gold: Callable[..., Document]):
         assert any(words in text for text in seen), words
 
 
-def test_marks_stay_where_another_shape_would_part_a_pair(gold: Callable[..., Document]):
-    text = 'قال زيد: «بلغ "الحد الأدنى" من الصبر».'
-    document = gold("a", text, ('«بلغ "الحد الأدنى" من الصبر»', "زيد", None))
-    for seed in range(60):
-        respelt = respell(document, random.Random(seed))
-        assert check_document(respelt) == []
+def test_marks_stay_where_another_shape_would_part_a_pair(
+    gold: Callable[..., Document], monkeypatch: pytest.MonkeyPatch
+):
+    straight = (((lambda text: spelling._with_marks('""', text)), 1.0),)
+    monkeypatch.setattr(spelling, "_HABITS", (straight,))
+    parted = gold("a", 'قال زيد لا."”نعم" ثم خرج', ('”نعم"', "زيد", None))
+    whole = gold("a", "قال زيد «لن أبقى» ثم خرج", ("«لن أبقى»", "زيد", None))
+    assert check_document(parted) == []
+    assert respell(parted, random.Random(1)) == parted
+    assert respell(whole, random.Random(1)).text == 'قال زيد "لن أبقى" ثم خرج'
+
+
+def test_letters_within_a_word_with_vowel_signs_stay(gold: Callable[..., Document]):
+    document = gold("a", "يُعتقد في مدرسةٍ")
+    seen = {respell(document, random.Random(seed)).text for seed in range(300)}
+    assert seen == {"يُعتقد في مدرسةٍ", "يُعتقد فى مدرسةٍ"}
 
 
 def test_odd_marks_stay(gold: Callable[..., Document]):

@@ -14,6 +14,7 @@ from aqwal.training.accuracy.bootstrap import CONFIDENCE, RESAMPLES, score_with_
 from aqwal.training.accuracy.errors import error_examples, error_figures
 from aqwal.training.accuracy.reporting_rules import answer_by_rules
 from aqwal.training.accuracy.served import MODEL, Trained, read_as_served
+from aqwal.training.config import TrainConfig
 from aqwal.training.crossval import RESULT_FILE, CrossValidationConfig, read_out_of_fold
 from aqwal.training.metrics import Answered, pair_score_of
 
@@ -56,14 +57,16 @@ def gather_figures(material: Material) -> dict[str, Any]:
         "corpus": [one for answered in validated for one in answered] if validated else None,
     }
     documents = {"seeds": material.seeds, "corpus": material.validated}
+    whole = {"seeds": material.seeds, "corpus": material.corpus}
     return {
         "interval": {"resamples": RESAMPLES, "confidence": CONFIDENCE},
-        "sizes": {name: _sizes(each) for name, each in {**documents, "corpus": material.corpus}.items()},
+        "sizes": {name: _sizes(each) for name, each in {**whole, "validated": material.validated}.items()},
+        "recipes": {"served": _recipe(material.trial.config), "crossval": _recipe(material.crossval)},
         "served": _served(material, served) if served else None,
         "crossval": _crossval(material, answers["corpus"]) if answers["corpus"] else None,
         "rules": {name: _rules(each, material.labels) for name, each in documents.items()},
         "curve": material.points,
-        "links": {name: _links(each) for name, each in documents.items()},
+        "links": {name: _links(each) for name, each in whole.items()},
         "errors": {name: error_figures(one, material.labels) if one else None for name, one in answers.items()},
         "examples": _examples(answers, material.labels),
     }
@@ -72,6 +75,11 @@ def gather_figures(material: Material) -> dict[str, Any]:
 def _sizes(documents: Sequence[Document]) -> dict[str, int]:
     gold = [document.gold for document in documents if document.gold]
     return {"documents": len(documents), "quotes": sum(len(one.of_label(QUOTE)) for one in gold)}
+
+
+def _recipe(config: TrainConfig) -> dict[str, float]:
+    """Return what sets trainings of this project apart."""
+    return {"epochs": config.epochs, "respelled_share": config.respelled_share}
 
 
 def _served(material: Material, served: Mapping[str, Sequence[Answered]]) -> dict[str, Any]:
@@ -86,12 +94,7 @@ def _crossval(material: Material, answered: Sequence[Answered]) -> dict[str, Any
     """Return what the cross-validation stored, and its scores with intervals."""
     config = material.crossval
     result: dict[str, Any] = json.loads((config.path(config.output_dir) / RESULT_FILE).read_text(encoding="utf-8"))
-    counts = {
-        "documents": len(material.validated),
-        "folds": len(result["folds"]),
-        "random_seeds": len(result["seeds"]),
-        "epochs": config.epochs,
-    }
+    counts = {"folds": len(result["folds"]), "random_seeds": len(result["seeds"])}
     kept = {name: result[name] for name in ("summary", "slices", "calibration")}
     return {**counts, "scores": score_with_intervals(answered, material.labels), **kept}
 

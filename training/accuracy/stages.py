@@ -47,7 +47,9 @@ class AccuracyConfig(BaseModel):
 
     train: str = Field(description="YAML file of the training run on the corpus alone.")
     average_with: tuple[str, ...] = Field(
-        (), description="YAML files of further trainings on parts of the same documents, whose weights are averaged in."
+        (),
+        description="YAML files of further trainings on the same documents or parts of them, whose weights are "
+        "averaged in.",
     )
     crossval: str = Field(description="YAML file of the cross-validation over these documents, or a part of them.")
     gold: list[str] = Field(
@@ -158,7 +160,10 @@ class Accuracy:
     def _fingerprints(self, corpus: Sequence[Document], validated: Sequence[Document]) -> dict[str, str]:
         """Return what identifies the figures of each stage."""
         return {
-            "corpus": fingerprint([self._train], [corpus, self._seeds], [trial.origin for trial in self._trials]),
+            "corpus": fingerprint(
+                [trial.config for trial in self._trials],
+                [corpus, self._seeds, *(documents_of(trial.config)["train"] for trial in self._trials)],
+            ),
             "curve": curve_fingerprint(*self._curve_settings),
             "crossval": self._crossval.fingerprint(validated),
         }

@@ -71,10 +71,10 @@ def test_a_folder_stands_for_its_files(tmp_path: Path) -> None:
 
 def test_a_list_of_the_texts_beside_them_is_no_document(root: Path, tmp_path: Path) -> None:
     assert [path.suffix for path in files_in([root / "seeds"])] == [".txt"] * 5
-    contents = {"list": '[{"id": "أ"}]', "object": "{}", "empty": "[]", "broken": "[{", "task": '[{"data": {}}]'}
-    for name, content in contents.items():
-        (tmp_path / f"{name}.json").write_text(content)
-    assert [path.stem for path in files_in([tmp_path])] == ["broken", "empty", "task"]
+    (tmp_path / "manifest.json").touch()
+    assert list(files_in([tmp_path / "manifest.json"])) == [tmp_path / "manifest.json"]
+    with pytest.raises(ValueError, match="no file with documents"):
+        list(files_in([tmp_path]))
 
 
 def test_a_folder_without_such_files(tmp_path: Path) -> None:

@@ -152,7 +152,7 @@ def test_curve_and_cross_validation_are_reported_without_the_model(tiny_base: Pa
     figures = json.loads((tmp_path / "docs" / "accuracy.json").read_text())
     assert [point["articles"] for point in figures["curve"]] == [2, 4]
     assert figures["crossval"]["folds"] == 2
-    assert (figures["sizes"]["corpus"]["documents"], figures["crossval"]["documents"]) == (6, 5)
+    assert [figures["sizes"][name]["documents"] for name in ("corpus", "validated")] == [6, 5]
     assert figures["errors"]["corpus"]["gold"]["QUOTE"]
     assert figures["served"] is None
     assert sorted(path.name for path in (tmp_path / "docs" / "images").iterdir()) == list(PICTURES)
