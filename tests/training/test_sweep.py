@@ -8,6 +8,7 @@ import yaml
 
 from aqwal.training import sweep, trial
 from aqwal.training.config import PROJECT_ROOT, parse_config
+from aqwal.training.data import find_files
 from aqwal.training.folds import make_folds
 from aqwal.training.sweep import SweepConfig, markdown_tables, run_sweep
 
@@ -52,9 +53,10 @@ def test_every_sweep_loads_with_its_base_and_all_runs(path: Path):
     assert len(kinds) == len(config.runs)
 
 
-def test_the_tuning_splits_are_of_the_corpus_and_of_every_batch():
+def test_the_tuning_splits_are_those_of_the_cross_validation_and_of_every_batch():
     parts = json.loads((PROJECT_ROOT / "configs" / "splits" / "tuning.json").read_text())
-    there = {path.stem for path in (PROJECT_ROOT / "annotations" / "corpus").glob("*.json")}
+    crossval = yaml.safe_load((PROJECT_ROOT / "configs" / "crossval-corpus.yaml").read_text())
+    there = {path.stem for path in find_files(crossval["documents"], PROJECT_ROOT)}
     assert sorted(parts["train"] + parts["development"]) == sorted(there)
     assert parts["development"] == list(make_folds(there, 5)[0])
     assert {one.split("-")[0] for one in parts["train"]} == {one.split("-")[0] for one in parts["development"]}
