@@ -6,6 +6,7 @@ which a span is answered is the one with the best exact F1. Chosen on the docume
 scored on, the two flatter a little, the less the more documents there are.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -81,12 +82,8 @@ def _lowest(losses: Callable[[int], NDArray[np.float64]], layer: int) -> int:
     A chain's negative log likelihood is convex in the inverse of the temperature, so it falls to the lowest and
     rises from there.
     """
-    first, last = 0, len(TEMPERATURES) - 1
-    while first < last:
-        middle = (first + last) // 2
-        rises = losses(middle)[layer] <= losses(middle + 1)[layer]
-        first, last = (first, middle) if rises else (middle + 1, last)
-    return first
+    places = range(len(TEMPERATURES) - 1)
+    return bisect_left(places, True, key=lambda place: bool(losses(place)[layer] <= losses(place + 1)[layer]))
 
 
 @dataclass(frozen=True)

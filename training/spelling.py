@@ -54,10 +54,6 @@ def _with_marks(marks: str, text: str) -> str:
     return "".join(characters)
 
 
-def _with_letters(pattern: str, letter: str, text: str) -> str:
-    return re.sub(pattern, letter, text)
-
-
 def _with_digits(source: str, target: str, text: str) -> str:
     return text.translate(str.maketrans(source, target))
 
@@ -65,8 +61,8 @@ def _with_digits(source: str, target: str, text: str) -> str:
 # Of what typists vary, the ways with the share of documents that each is drawn for; the others stay as they are.
 _HABITS: tuple[tuple[tuple[Spelling, float], ...], ...] = (
     tuple((partial(_with_marks, marks), 0.2) for marks in ("«»", "“”", '""')),
-    ((partial(_with_letters, "[أإآ]", "ا"), 0.175), (partial(_with_letters, "إ", "ا"), 0.175)),
-    ((partial(_with_letters, f"ي{_END}", "ى"), 0.15), (partial(_with_letters, f"ى{_END}", "ي"), 0.07)),
-    ((partial(_with_letters, f"ة{_END}", "ه"), 0.1),),
+    ((partial(re.sub, "[أإآ]", "ا"), 0.175), (partial(re.sub, "إ", "ا"), 0.175)),
+    ((partial(re.sub, f"ي{_END}", "ى"), 0.15), (partial(re.sub, f"ى{_END}", "ي"), 0.07)),
+    ((partial(re.sub, f"ة{_END}", "ه"), 0.1),),
     ((partial(_with_digits, _EASTERN, _WESTERN), 0.3), (partial(_with_digits, _WESTERN, _EASTERN), 0.2)),
 )

@@ -142,7 +142,7 @@ class Accuracy:
     def report(self) -> None:
         """Write figures, pictures and text."""
         corpus, validated = (documents_of(one)["train"] for one in (self._train, self._crossval.training()))
-        fingerprints = self._fingerprints(corpus, validated)
+        fingerprints = self._fingerprints(validated)
         points = read_curve(self._folder / "curve", fingerprints["curve"])
         figures = gather_figures(Material(self._trained, corpus, self._seeds, self._crossval, validated, points))
         figures = keep_earlier(figures, fingerprints, self._docs / "accuracy.json")
@@ -157,12 +157,12 @@ class Accuracy:
     def _curve_settings(self) -> tuple[TrainConfig, tuple[int, ...], tuple[int, ...], dict[str, list[Document]]]:
         return self._crossval.training(), self._config.sizes, self._config.seeds, {SEEDS_SET: self._seeds}
 
-    def _fingerprints(self, corpus: Sequence[Document], validated: Sequence[Document]) -> dict[str, str]:
+    def _fingerprints(self, validated: Sequence[Document]) -> dict[str, str]:
         """Return what identifies the figures of each stage."""
         return {
             "corpus": fingerprint(
                 [trial.config for trial in self._trials],
-                [corpus, self._seeds, *(documents_of(trial.config)["train"] for trial in self._trials)],
+                [self._seeds, *(documents_of(trial.config)["train"] for trial in self._trials)],
             ),
             "curve": curve_fingerprint(*self._curve_settings),
             "crossval": self._crossval.fingerprint(validated),
