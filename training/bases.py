@@ -1,4 +1,4 @@
-"""Base encoders: a hub name, a local folder or `offline`, all opened the same way."""
+"""Base encoders: a hub name, a local folder (packed or not) or `offline`, all opened the same way."""
 
 import logging
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ from transformers import (
     AutoModelForMaskedLM,
     AutoModelForTokenClassification,
     AutoTokenizer,
+    PreTrainedConfig,
     PreTrainedModel,
 )
 from transformers.utils import logging as transformers_logging
@@ -19,6 +20,7 @@ from transformers.utils import logging as transformers_logging
 from aqwal.serving.tags import TagSet
 from aqwal.training.attention import attend_unasked
 from aqwal.training.offline_encoder import build_offline_encoder
+from aqwal.training.packed_base import is_packed, unpack_base
 
 OFFLINE = "offline"
 _log = logging.getLogger(__name__)
@@ -31,16 +33,22 @@ class BaseEncoderError(RuntimeError):
 def resolve_base(base: str, root: Path) -> str:
     """Return what transformers can open: a folder's path, or the hub name as it is.
 
+    A folder whose weights are packed in 4 bits is unpacked into the cache, and that path returned.
+
     Args:
-        base: `offline`, a local folder (from `root` if relative) or a hub name.
+        base: `offline`, a local folder (from `root` if relative), packed or not, or a hub name.
         root: Where relative folders start.
 
     Raises:
+        FileNotFoundError: If a packed folder lacks a file.
         OfflineEncoderError: If the offline encoder can be neither found nor fetched.
+        PackedBaseError: If a packed folder is damaged.
     """
     if base == OFFLINE:
         return str(build_offline_encoder())
     folder = root / Path(base).expanduser()
+    if is_packed(folder):
+        return str(unpack_base(folder))
     return str(folder) if folder.is_dir() else base
 
 
@@ -84,7 +92,8 @@ def load_model(
             base, num_labels=len(names), id2label=dict(enumerate(names)), label2id={n: i for i, n in enumerate(names)}
         )
         if dropout is not None:
-            config.hidden_dropout_prob = config.classifier_dropout = dropout
+            _set_dropout(config, base, dropout)
+            config.classifier_dropout = dropout
         config.attention_probs_dropout_prob = attention_dropout
         model: PreTrainedModel = AutoModelForTokenClassification.from_pretrained(base, config=config)
     except (OSError, ValueError) as error:
@@ -94,10 +103,14 @@ def load_model(
     return model
 
 
-def load_masked_model(base: str) -> PreTrainedModel:
+def load_masked_model(base: str, dropout: float | None = None) -> PreTrainedModel:
     """Return a stock masked-language model on the base; a base that brings no head gets a new one.
 
     The new head's output matrix is the base's own embedding table, as with BERT.
+
+    Args:
+        base: What `resolve_base` gave.
+        dropout: Of hidden units; the base's own if None.
 
     Raises:
         BaseEncoderError: If the base cannot be opened, or is of a kind that guesses no hidden words.
@@ -109,6 +122,8 @@ def load_masked_model(base: str) -> PreTrainedModel:
                 f"base {base!r} is a {config.model_type} model, which cannot guess hidden words; choose an encoder "
                 "of BERT's kind, or `offline`"
             )
+        if dropout is not None:
+            _set_dropout(config, base, dropout)
         with _quiet_transformers():
             model, report = AutoModelForMaskedLM.from_pretrained(base, config=config, output_loading_info=True)
     except (OSError, ValueError) as error:
@@ -117,6 +132,15 @@ def load_masked_model(base: str) -> PreTrainedModel:
     _log.info("base %s: %.1f M parameters, %s", base, model.num_parameters() / 1e6, head)
     loaded: PreTrainedModel = model
     return loaded
+
+
+def _set_dropout(config: PreTrainedConfig, base: str, dropout: float) -> None:
+    if not hasattr(config, "hidden_dropout_prob"):
+        raise BaseEncoderError(
+            f"base {base!r} is a {config.model_type} model, whose dropout is not set by hidden_dropout_prob as BERT's "
+            "is; give `dropout: null`"
+        )
+    config.hidden_dropout_prob = dropout
 
 
 @contextmanager

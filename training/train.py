@@ -35,6 +35,7 @@ from aqwal.training.data import (
     split_documents,
     tell_of_labels,
 )
+from aqwal.training.dataset_cache import cached_windows
 from aqwal.training.logs import start_logging
 from aqwal.training.loop.figures import DivergedError
 from aqwal.training.loop.fine_tuning import FineTuning
@@ -46,7 +47,6 @@ from aqwal.training.offline_encoder import OfflineEncoderError
 from aqwal.training.origin import deciding_fields
 from aqwal.training.run_folder import CONFIG_FILE, METRICS_FILE, as_json, describe_run, write_config
 from aqwal.training.spelling import respell_documents
-from aqwal.training.window_cache import cached_windows
 
 CHECKPOINT, CHECKPOINTS, CURVES = "checkpoint", "checkpoints", "tensorboard"
 # What a training raises for reasons that a person can mend.

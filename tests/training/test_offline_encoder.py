@@ -18,7 +18,7 @@ import torch
 from transformers import AutoModel, AutoModelForTokenClassification, AutoTokenizer
 
 from aqwal.training import offline_encoder
-from aqwal.training.offline_encoder import OfflineEncoderError, build_offline_encoder, choose_pieces, dequantise
+from aqwal.training.offline_encoder import OfflineEncoderError, build_offline_encoder, choose_pieces
 
 SENTENCES = (
     "قال وزير الخارجية المصري سامح شكري إن بلاده ترفض أي تدخل في الشؤون الداخلية لليبيا.",
@@ -96,14 +96,6 @@ def tiny_q4_file(dtype: int = 1, magic: bytes = b"E5S1") -> bytes:
 def hand_made_block() -> bytes:
     """Return a block of scale 0.5 whose low halves count up from 0 and whose high halves count down from 15."""
     return bytes.fromhex("0038") + bytes(j | (15 - j) << 4 for j in range(16))
-
-
-def test_dequantise_hand_made_block() -> None:
-    rising = [-4.0, -3.5, -3.0, -2.5, -2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5]
-    assert dequantise(hand_made_block()).tolist() == rising + rising[::-1]
-    two_blocks = dequantise(hand_made_block() + b"\x00\xbc" + bytes([0x80] * 16))
-    assert two_blocks.dtype == np.float32
-    assert two_blocks[32:].tolist() == [8.0] * 16 + [0.0] * 16
 
 
 def test_file_is_parsed() -> None:

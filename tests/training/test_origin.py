@@ -1,5 +1,6 @@
 """What decides a training and its figures."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,3 +49,13 @@ def test_a_field_of_a_later_release_alters_no_fingerprint(tiny_settings, tmp_pat
     settings = tiny_settings(tmp_path / "a")
     assert fingerprint([Later(**settings)], []) == fingerprint([TrainConfig(**settings)], [])
     assert fingerprint([Later(**settings, new=0.5)], []) != fingerprint([TrainConfig(**settings)], [])
+
+
+def test_what_people_write_into_a_base_s_folder_decides_nothing(tiny_settings, tiny_base: Path, tmp_path: Path):
+    base = Path(shutil.copytree(tiny_base, tmp_path / "base"))
+    config = TrainConfig(**tiny_settings(tmp_path / "a", base=str(base)))
+    before = deciding_fields(config)
+    (base / "README.md").write_text("A base.")
+    assert deciding_fields(config) == before
+    (base / "vocab.txt").write_text("قال")
+    assert deciding_fields(config) != before

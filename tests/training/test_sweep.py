@@ -53,10 +53,10 @@ def test_every_sweep_loads_with_its_base_and_all_runs(path: Path):
     assert len(kinds) == len(config.runs)
 
 
-def test_the_tuning_splits_are_those_of_the_cross_validation_and_of_every_batch():
+def test_the_tuning_splits_are_those_of_the_learning_curve_and_of_every_batch():
     parts = json.loads((PROJECT_ROOT / "configs" / "splits" / "tuning.json").read_text())
-    crossval = yaml.safe_load((PROJECT_ROOT / "configs" / "crossval-corpus.yaml").read_text())
-    there = {path.stem for path in find_files(crossval["documents"], PROJECT_ROOT)}
+    curve = yaml.safe_load((PROJECT_ROOT / "configs" / "learning-curve.yaml").read_text())
+    there = {path.stem for path in find_files(curve["documents"], PROJECT_ROOT)}
     assert sorted(parts["train"] + parts["development"]) == sorted(there)
     assert parts["development"] == list(make_folds(there, 5)[0])
     assert {one.split("-")[0] for one in parts["train"]} == {one.split("-")[0] for one in parts["development"]}

@@ -32,6 +32,7 @@ class Material:
         seeds: Real news that it never saw.
         crossval: The cross-validation.
         validated: The articles that it is over.
+        curve: The training that the learning curve is made of.
         points: The learning curve, if it was run.
     """
 
@@ -40,6 +41,7 @@ class Material:
     seeds: Sequence[Document]
     crossval: CrossValidationConfig
     validated: Sequence[Document]
+    curve: TrainConfig
     points: list[dict[str, Any]] | None
 
     @property
@@ -61,7 +63,11 @@ def gather_figures(material: Material) -> dict[str, Any]:
     return {
         "interval": {"resamples": RESAMPLES, "confidence": CONFIDENCE},
         "sizes": {name: _sizes(each) for name, each in {**whole, "validated": material.validated}.items()},
-        "recipes": {"served": _recipe(material.trial.config), "crossval": _recipe(material.crossval)},
+        "recipes": {
+            "served": _recipe(material.trial.config),
+            "crossval": _recipe(material.crossval),
+            "curve": _recipe(material.curve),
+        },
         "served": _served(material, served) if served else None,
         "crossval": _crossval(material, answers["corpus"]) if answers["corpus"] else None,
         "rules": {name: _rules(each, material.labels) for name, each in documents.items()},
@@ -77,9 +83,9 @@ def _sizes(documents: Sequence[Document]) -> dict[str, int]:
     return {"documents": len(documents), "quotes": sum(len(one.of_label(QUOTE)) for one in gold)}
 
 
-def _recipe(config: TrainConfig) -> dict[str, float]:
+def _recipe(config: TrainConfig) -> dict[str, Any]:
     """Return what sets trainings of this project apart."""
-    return {"epochs": config.epochs, "respelled_share": config.respelled_share}
+    return {"base": config.base, "epochs": config.epochs, "respelled_share": config.respelled_share}
 
 
 def _served(material: Material, served: Mapping[str, Sequence[Answered]]) -> dict[str, Any]:

@@ -17,8 +17,8 @@ from aqwal.training.export import export_model
 from aqwal.training.gate import predictor_answers
 from aqwal.training.metrics import Answered
 from aqwal.training.run_folder import as_json
-from aqwal.training.train import CHECKPOINT
-from aqwal.training.trial import Trial
+from aqwal.training.train import CHECKPOINT, recalibrate
+from aqwal.training.trial import TRIAL_FILE, Trial
 
 MODEL, ORIGIN_FILE = "model", "origin.json"
 
@@ -76,10 +76,14 @@ class Averaged:
             trial.check_unseen(documents)
 
     def checkpoint(self) -> Path:
-        """Return the folder of the mean weights."""
-        for trial in self.trials:
-            trial.checkpoint()
-        average_runs([trial.folder for trial in self.trials], self.folder)
+        """Return the folder of the mean weights; one of these trainings that is there needs none of their folders."""
+        record, made_of = self.folder / TRIAL_FILE, as_json({"origin": self.origin})
+        if not record.is_file() or record.read_text(encoding="utf-8") != made_of:
+            for trial in self.trials:
+                trial.checkpoint()
+            average_runs([trial.folder for trial in self.trials], self.folder)
+            write_text(record, made_of)
+        recalibrate(self.folder, self.config)
         return self.folder / CHECKPOINT
 
 

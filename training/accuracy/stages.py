@@ -46,12 +46,13 @@ class AccuracyConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     train: str = Field(description="YAML file of the training run on the corpus alone.")
-    average_with: tuple[str, ...] = Field(
+    spelling_seeds: tuple[int, ...] = Field(
         (),
-        description="YAML files of further trainings on the same documents or parts of them, whose weights are "
-        "averaged in.",
+        description="The training is run once with each of these, in a folder of its own, and the weights are "
+        "averaged; just once, as it is, if there is none.",
     )
     crossval: str = Field(description="YAML file of the cross-validation over these documents, or a part of them.")
+    curve: str = Field(description="YAML file of the training that the learning curve is made of.")
     gold: list[str] = Field(
         min_length=1, description="Annotated real news that no run trains on; glob patterns allowed."
     )
@@ -95,6 +96,7 @@ class Accuracy:
         )
         self._train = parse_config(["--config", config.train], DEFAULT_CONFIG, TrainConfig)
         self._crossval = parse_config(["--config", config.crossval], DEFAULT_CONFIG, CrossValidationConfig)
+        self._curve = parse_config(["--config", config.curve], DEFAULT_CONFIG, TrainConfig)
 
     def run(self) -> None:
         """Do the stages that were asked for, in their order.
@@ -116,8 +118,7 @@ class Accuracy:
 
     @cached_property
     def _trials(self) -> list[Trial]:
-        others = [parse_config(["--config", name], DEFAULT_CONFIG, TrainConfig) for name in self._config.average_with]
-        return [Trial(config) for config in (self._train, *others)]
+        return [Trial(config) for config in in_other_spellings(self._train, self._config.spelling_seeds)]
 
     @property
     def _trained(self) -> Trained:
@@ -131,7 +132,7 @@ class Accuracy:
         answer_as_served(self._trained, self._seeds)
 
     def curve(self) -> None:
-        """Train on samples of the corpus, as the cross-validation trains on four fifths of it."""
+        """Train on samples of the corpus, for as many steps each."""
         training, sizes, seeds, others = self._curve_settings
         run_curve(training, self._folder / "curve", sizes, seeds, others)
 
@@ -144,7 +145,8 @@ class Accuracy:
         corpus, validated = (documents_of(one)["train"] for one in (self._train, self._crossval.training()))
         fingerprints = self._fingerprints(validated)
         points = read_curve(self._folder / "curve", fingerprints["curve"])
-        figures = gather_figures(Material(self._trained, corpus, self._seeds, self._crossval, validated, points))
+        material = Material(self._trained, corpus, self._seeds, self._crossval, validated, self._curve, points)
+        figures = gather_figures(material)
         figures = keep_earlier(figures, fingerprints, self._docs / "accuracy.json")
         draw_pictures(figures, self._docs / "images")
         notes = self._docs / "accuracy-notes.md"
@@ -155,7 +157,7 @@ class Accuracy:
 
     @property
     def _curve_settings(self) -> tuple[TrainConfig, tuple[int, ...], tuple[int, ...], dict[str, list[Document]]]:
-        return self._crossval.training(), self._config.sizes, self._config.seeds, {SEEDS_SET: self._seeds}
+        return self._curve, self._config.sizes, self._config.seeds, {SEEDS_SET: self._seeds}
 
     def _fingerprints(self, validated: Sequence[Document]) -> dict[str, str]:
         """Return what identifies the figures of each stage."""
@@ -167,6 +169,14 @@ class Accuracy:
             "curve": curve_fingerprint(*self._curve_settings),
             "crossval": self._crossval.fingerprint(validated),
         }
+
+
+def in_other_spellings(training: TrainConfig, seeds: Sequence[int]) -> list[TrainConfig]:
+    """Return a training once with each of these spelling seeds, in a folder of its own; as it is without any."""
+    return [
+        training.model_copy(update={"spelling_seed": seed, "output_dir": f"{training.output_dir}/spelling-{seed}"})
+        for seed in seeds
+    ] or [training]
 
 
 def load_pictures() -> Any:

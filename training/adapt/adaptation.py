@@ -14,7 +14,7 @@ from accelerate.logging import get_logger
 from torch.optim import AdamW
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
-from transformers import AutoTokenizer, PreTrainedModel
+from transformers import AutoConfig, AutoTokenizer, PreTrainedModel
 
 from aqwal.training.adapt.config import AdaptConfig
 from aqwal.training.adapt.masked_model import MaskedWordLoss
@@ -50,7 +50,7 @@ class Adaptation:
         self._config, self._accelerator, self._base, self._stream = config, accelerator, base, stream
         tokenizer = load_tokenizer(base)
         self._packer = WindowPacker(tokenizer, config.max_length)
-        model = load_masked_model(base)
+        model = load_masked_model(base, config.dropout)
         _check_sizes(model, tokenizer.get_vocab_size(), config.max_length)
         pad_id = model.config.pad_token_id or 0
         self._masker = make_masker(tokenizer, pad_id, config.masked_share, (config.seed, stream.rank))
@@ -178,7 +178,11 @@ class Adaptation:
         """Save encoder and head as a folder that `base:` takes; every process must call."""
         with written_whole(folder, self._accelerator) as unfinished:
             if self._accelerator.is_main_process:
-                self._accelerator.unwrap_model(self._model).model.save_pretrained(unfinished)
+                model = self._accelerator.unwrap_model(self._model).model
+                if self._config.dropout is not None:
+                    # This training's, and no matter of the fine-tuning to come.
+                    model.config.hidden_dropout_prob = AutoConfig.from_pretrained(self._base).hidden_dropout_prob
+                model.save_pretrained(unfinished)
                 AutoTokenizer.from_pretrained(self._base).save_pretrained(unfinished)
         _log.info("the adapted base is in %s", folder)
 

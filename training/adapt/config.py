@@ -35,7 +35,11 @@ class AdaptConfig(BaseModel):
     max_gradient_norm: float = Field(1.0, gt=0, description="Norm to which gradients are clipped.")
     masked_share: float = Field(0.15, gt=0, lt=1, description="Share of a window's sub-tokens to guess: .15, or .3.")
     mixed_precision: Literal["no", "bf16", "fp16"] = Field("no", description="Number format of the forward pass.")
-    buffer: Count = Field(5_000, description="Articles in memory among which the next one is drawn.")
+    dropout: Share | None = Field(None, description="Dropout of hidden units; the base's own if null.")
+    text_cache: str = Field(
+        "runs/text",
+        description="Folder in which the text is kept as sub-tokens, under the hash of all that decides them.",
+    )
     held_out: Share = Field(0.01, description="Share of the articles that only the held-out loss sees.")
     held_out_windows: Count = Field(500, description="Windows of held-out text that are scored, the first ones.")
     save_every: Count = Field(description="Optimizer steps between two checkpoints, each with its held-out loss.")

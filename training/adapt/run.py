@@ -19,9 +19,10 @@ from aqwal.annotations.atomic import write_text
 from aqwal.serving.model_folder import file_sha256
 from aqwal.training.adapt.adaptation import Adaptation
 from aqwal.training.adapt.config import DEFAULT_CONFIG, AdaptConfig
+from aqwal.training.adapt.encoded_text import encode_text
 from aqwal.training.adapt.progress import Progress
 from aqwal.training.adapt.text_stream import TextStream
-from aqwal.training.bases import BaseEncoderError, resolve_base
+from aqwal.training.bases import BaseEncoderError, load_tokenizer, resolve_base
 from aqwal.training.checkpoints import CheckpointError, Checkpoints
 from aqwal.training.config import PROJECT_ROOT, parse_config
 from aqwal.training.data import find_files, shown_path
@@ -33,7 +34,7 @@ from aqwal.training.run_folder import METRICS_FILE, as_json, describe_run
 
 BASE, CHECKPOINTS = "base", "checkpoints"
 # What may differ between a run and the one that goes on with it.
-_FREE_FIELDS = {"texts", "output_dir", "save_every", "log_every", "held_out_windows", "resume"}
+_FREE_FIELDS = {"texts", "text_cache", "output_dir", "save_every", "log_every", "held_out_windows", "resume"}
 _log = get_logger(__name__)
 
 
@@ -72,10 +73,12 @@ def adapt(config: AdaptConfig) -> list[dict[str, Any]]:
     set_seed(config.seed)
     files = find_files(config.texts, PROJECT_ROOT)
     hashes = {shown_path(path, PROJECT_ROOT): file_sha256(path) for path in files}
-    stream = _stream(config, accelerator, files)
-    data = {"files": hashes, **_count(stream)}
     with accelerator.main_process_first():
         base = resolve_base(config.base, PROJECT_ROOT)
+        cache = PROJECT_ROOT / Path(config.text_cache).expanduser()
+        text = encode_text(files, load_tokenizer(base), config.held_out, cache)
+    stream = TextStream(text, config.seed, accelerator.process_index, accelerator.num_processes)
+    data = {"files": hashes, **_count(stream)}
     adaptation = Adaptation(config, accelerator, base, stream)
 
     checkpoints = Checkpoints(run / CHECKPOINTS, accelerator, _origin(config, accelerator, list(hashes.values())))
@@ -100,13 +103,8 @@ def adapt(config: AdaptConfig) -> list[dict[str, Any]]:
     return progress.history
 
 
-def _stream(config: AdaptConfig, accelerator: Accelerator, files: list[Path]) -> TextStream:
-    shared = accelerator.process_index, accelerator.num_processes
-    return TextStream(tuple(dict.fromkeys(files)), config.held_out, config.buffer, config.seed, *shared)
-
-
 def _count(stream: TextStream) -> dict[str, int]:
-    """Read all text once, so that what is wrong with it shows now."""
+    """Count what there is to train on, so that too little shows now."""
     counts = stream.count()
     _log.info("%(articles)d articles with %(words)d words to train on", counts)
     return counts

@@ -1,29 +1,29 @@
-"""Plain text as an endless, shuffled stream of articles; never more than a buffer of them is in memory."""
+"""Encoded articles as an endless, shuffled stream."""
 
-import gzip
-import lzma
-import random
-import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain, count, groupby, islice
-from pathlib import Path
-from typing import IO, Any, NamedTuple
+from itertools import count
+from typing import NamedTuple
 
-from aqwal.annotations.words import cut_words
+import numpy as np
+import pyarrow as pa
+from datasets import Dataset
+from numpy.typing import NDArray
 
-_OPENERS: dict[str, Any] = {".xz": lzma.open, ".gz": gzip.open}
-_UNREADABLE = (UnicodeDecodeError, lzma.LZMAError, gzip.BadGzipFile, zlib.error, EOFError)
-# A file without blank lines must not come into memory as one article.
-_MOST_LINES = 1_000
+# Articles that are read off the disk at a time.
+_AT_ONCE = 64
 
 
 class Article(NamedTuple):
-    """One article: the pass over the text it is read in, its number in that pass, its text."""
+    """One article: the pass over the text it is read in, its number in that pass, and its row of `encode_text`.
+
+    `ids` are its sub-tokens, [tokens]; `edges` say where its words begin and the last ends, [words + 1].
+    """
 
     epoch: int
     number: int
-    text: str
+    ids: NDArray[np.int32]
+    edges: NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -48,17 +48,13 @@ class TextStream:
     """Articles for training, in an order that the seed decides, and articles that are held out.
 
     Attributes:
-        files: UTF-8 text files, plain, `.xz` or `.gz`, with blank lines between articles.
-        held_out: Share of the articles that is never trained on; which ones, their text alone decides.
-        buffer: Articles in memory among which the next one is drawn.
+        text: The articles, as `encode_text` gives them.
         seed: Random seed of the order.
         rank: Number of this process; of the training articles it gets every `processes`-th.
         processes: How many processes share the text.
     """
 
-    files: tuple[Path, ...]
-    held_out: float
-    buffer: int
+    text: Dataset
     seed: int
     rank: int = 0
     processes: int = 1
@@ -69,18 +65,16 @@ class TextStream:
         Raises:
             ValueError: If this process has no article.
         """
+        rows = self._rows(held_out=False)
+        if self.rank >= len(rows):
+            raise ValueError(f"no article is left for process {self.rank + 1} of {self.processes}")
         for epoch in count(start.epoch):
-            articles = (Article(epoch, number, text) for number, text in enumerate(self._one_pass(epoch)))
-            first = next(articles, None)
-            if first is None:
-                raise ValueError(f"no article is left for process {self.rank + 1} of {self.processes}")
-            skipped = start.article if epoch == start.epoch else 0
-            yield from islice(chain([first], articles), skipped, None)
+            order = np.random.default_rng([self.seed, epoch]).permutation(rows)[self.rank :: self.processes]
+            yield from self._articles(order, epoch, start.article if epoch == start.epoch else 0)
 
     def held_out_articles(self) -> Iterator[Article]:
         """Yield the held-out articles in the order of the files, the same for every process."""
-        texts = (text for path in self.files for text in read_articles(path) if is_held_out(text, self.held_out))
-        return (Article(0, number, text) for number, text in enumerate(texts))
+        return self._articles(self._rows(held_out=True), 0, 0)
 
     def count(self) -> dict[str, int]:
         """Return how many articles and words there are for training, over all processes.
@@ -88,61 +82,32 @@ class TextStream:
         Raises:
             ValueError: If there is no word, or not an article for each process; in every process alike.
         """
-        sizes = [len(cut_words(text)) for text in self._training_texts(self.files)]
-        if not sum(sizes):
-            raise ValueError(f"no words to train on in {', '.join(map(str, self.files))}; are `texts` empty?")
-        if len(sizes) < self.processes:
+        rows = self._rows(held_out=False)
+        words = sum(len(article.edges) - 1 for article in self._articles(rows, 0, 0))
+        if not words:
+            raise ValueError("there are no words to train on; are `texts` empty?")
+        if len(rows) < self.processes:
             raise ValueError(
-                f"{len(sizes)} articles to train on cannot be shared out among {self.processes} processes; give more "
+                f"{len(rows)} articles to train on cannot be shared out among {self.processes} processes; give more "
                 "text, with blank lines between articles, or start fewer processes"
             )
-        return {"articles": len(sizes), "words": sum(sizes)}
+        return {"articles": len(rows), "words": words}
 
-    def _one_pass(self, epoch: int) -> Iterator[str]:
-        rng = random.Random(f"{self.seed} {epoch}")
-        # Every process must see the files in one order, for them to share the articles out.
-        files = rng.sample(self.files, len(self.files))
-        mine = islice(self._training_texts(files), self.rank, None, self.processes)
-        return shuffle(mine, self.buffer, rng)
+    def _rows(self, held_out: bool) -> NDArray[np.int64]:
+        return np.flatnonzero(np.asarray(self.text["held_out"][:]) == held_out)
 
-    def _training_texts(self, files: Iterable[Path]) -> Iterator[str]:
-        return (text for path in files for text in read_articles(path) if not is_held_out(text, self.held_out))
-
-
-def read_articles(path: Path) -> Iterator[str]:
-    """Yield the stretches between blank lines of a text file; one of very many lines comes in parts.
-
-    Raises:
-        ValueError: If the file is not UTF-8, or not compressed as its suffix says.
-    """
-    opener = _OPENERS.get(path.suffix, open)
-    try:
-        with opener(path, "rt", encoding="utf-8") as file:
-            yield from _blocks(file)
-    except _UNREADABLE as error:
-        raise ValueError(f"{path} is not UTF-8 text, plain or compressed as .xz or .gz say: {error}") from error
+    def _articles(self, rows: NDArray[np.int64], epoch: int, first: int) -> Iterator[Article]:
+        """Yield the articles of some rows from the `first` of them on."""
+        table = self.text.with_format("arrow")
+        for begun in range(first, len(rows), _AT_ONCE):
+            some = table[rows[begun : begun + _AT_ONCE].tolist()]
+            arrays = (_split(some[name]) for name in ("ids", "edges"))
+            for number, (ids, edges) in enumerate(zip(*arrays, strict=True), begun):
+                yield Article(epoch, number, ids, edges)
 
 
-def _blocks(file: IO[str]) -> Iterator[str]:
-    for filled, lines in groupby(file, key=lambda line: bool(line.strip())):
-        while filled and (block := "".join(islice(lines, _MOST_LINES))):
-            yield block
-
-
-def is_held_out(text: str, share: float) -> bool:
-    """Say whether an article is held out; a copy of it is wherever it is, and so it is in every run."""
-    return zlib.crc32(text.strip().encode()) < share * 2**32
-
-
-def shuffle(texts: Iterable[str], buffer: int, rng: random.Random) -> Iterator[str]:
-    """Yield all texts, each time a random one of the `buffer` that were read and not yet given."""
-    held: list[str] = []
-    for text in texts:
-        if len(held) < buffer:
-            held.append(text)
-            continue
-        index = rng.randrange(buffer)
-        yield held[index]
-        held[index] = text
-    rng.shuffle(held)
-    yield from held
+def _split(column: pa.ChunkedArray) -> list[NDArray[np.int32]]:
+    """Return a column of lists as arrays, one a row."""
+    lists = column.combine_chunks()
+    offsets = lists.offsets.to_numpy()
+    return np.split(lists.values.to_numpy(), offsets[1:-1]) if len(lists) else []

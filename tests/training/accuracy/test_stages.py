@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 from PIL import Image
+from safetensors.torch import load_file
 
 from aqwal.training import trial
 from aqwal.training.accuracy import stages
@@ -71,6 +73,8 @@ def test_the_project_s_configuration_holds_together():
     crossval = parse_config(["--config", config.crossval], stages.DEFAULT_CONFIG, CrossValidationConfig)
     articles, validated = ({one.id for one in documents_of(run)["train"]} for run in (train, crossval.training()))
     assert validated <= articles
+    assert config.spelling_seeds
+    assert train.respelled_share
     assert train.splits is None
     with pytest.raises(SystemExit):
         parse_config(["--stages", "corpus,all"], stages.DEFAULT_CONFIG, AccuracyConfig)
@@ -98,6 +102,7 @@ def _configure(tmp_path: Path, train: dict[str, Any], folds: int, validated: lis
         {
             "train": _write(tmp_path / "train.yaml", train),
             "crossval": _write(tmp_path / "crossval.yaml", crossval),
+            "curve": _write(tmp_path / "curve.yaml", {**train, **part}),
             "gold": ["annotations/gold/004_*.json"],
             "sizes": [2, 9],
             "seeds": [1],
@@ -105,6 +110,20 @@ def _configure(tmp_path: Path, train: dict[str, Any], folds: int, validated: lis
             "docs_dir": str(tmp_path / "docs"),
         },
     )
+
+
+def _tiny_training(base: Path, tmp_path: Path) -> dict[str, Any]:
+    return {
+        "base": str(base),
+        "documents": ["annotations/corpus/w1-0[1-6].json"],
+        "output_dir": str(tmp_path / "run"),
+        "max_length": 160,
+        "overlap": 40,
+        "epochs": 1,
+        "batch_size": 4,
+        "encoder_rate": 3.0e-3,
+        "head_rate": 1.0e-2,
+    }
 
 
 def test_a_trained_run_is_taken_over_exported_and_reported(tiny_run: Path, tmp_path: Path, no_training: None):
@@ -133,18 +152,32 @@ def test_a_run_of_other_settings_is_not_overwritten(tiny_run: Path, tmp_path: Pa
         stages.main(["--config", _configure(tmp_path, train, folds=2), "--stages", "corpus"])
 
 
+def test_a_training_in_several_spellings_is_averaged_once(tiny_base: Path, tmp_path: Path):
+    """The mean needs the folders of its trainings no more, unless it is to be of others."""
+    train = {**_tiny_training(tiny_base, tmp_path), "respelled_share": 1.0}
+    config = yaml.safe_load(Path(_configure(tmp_path, train, folds=2)).read_text())
+    path = _write(tmp_path / "accuracy.yaml", {**config, "spelling_seeds": [1, 2], "stages": "corpus"})
+    stages.main(["--config", path])
+    runs = tmp_path / "run"
+    spellings = [yaml.safe_load((run / "config.yaml").read_text())["spelling_seed"] for run in sorted(runs.iterdir())]
+    assert spellings == [1, 2]
+    weights = [load_file(run / "checkpoint" / "model.safetensors") for run in sorted(runs.iterdir())]
+    averaged = tmp_path / "accuracy" / "averaged"
+    for name, mean in load_file(averaged / "checkpoint" / "model.safetensors").items():
+        assert torch.allclose(mean, (weights[0][name] + weights[1][name]) / 2, atol=1e-6)
+    shutil.rmtree(runs)
+    shutil.rmtree(averaged / "model")
+    answers = (averaged / "int8.json").read_bytes()
+    stages.main(["--config", path])
+    assert (averaged / "int8.json").read_bytes() == answers
+    assert not runs.exists()
+    stages.main(["--config", path, "--spelling_seeds", "[2, 3]"])
+    assert sorted(run.name for run in runs.iterdir()) == ["spelling-2", "spelling-3"]
+    assert json.loads((averaged / "metrics.json").read_text())["kept"]["averaged"] == ["spelling-2", "spelling-3"]
+
+
 def test_curve_and_cross_validation_are_reported_without_the_model(tiny_base: Path, tmp_path: Path):
-    train = {
-        "base": str(tiny_base),
-        "documents": ["annotations/corpus/w1-0[1-6].json"],
-        "output_dir": str(tmp_path / "run"),
-        "max_length": 160,
-        "overlap": 40,
-        "epochs": 1,
-        "batch_size": 4,
-        "encoder_rate": 3.0e-3,
-        "head_rate": 1.0e-2,
-    }
+    train = _tiny_training(tiny_base, tmp_path)
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "accuracy-notes.md").write_text("## What helped\nNothing yet.\n")
     config = _configure(tmp_path, train, folds=2, validated=["annotations/corpus/w1-0[1-5].json"])

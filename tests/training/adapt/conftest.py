@@ -1,7 +1,6 @@
 """A tiny text, a tiny base that has a mask token, and a whole adaptation of the one to the other."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ from tokenizers import Tokenizer
 from transformers import AutoModel, AutoTokenizer
 
 from aqwal.training.adapt.config import AdaptConfig
+from aqwal.training.adapt.encoded_text import encode_text
 from aqwal.training.adapt.packing import WindowPacker
 from aqwal.training.adapt.run import adapt
 from aqwal.training.adapt.text_stream import TextStream
@@ -40,16 +40,6 @@ def text(tmp_path: Path) -> Path:
     return path
 
 
-def _stream(*files: Path, **changes: object) -> TextStream:
-    return replace(TextStream(files, held_out=0.2, buffer=8, seed=1), **changes)
-
-
-@pytest.fixture(scope="session")
-def make_stream() -> Callable[..., TextStream]:
-    """Make a stream from its files and the fields to change."""
-    return _stream
-
-
 @pytest.fixture(scope="session")
 def base(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny base with a mask token and, like the offline base, without a head."""
@@ -70,13 +60,25 @@ def tokenizer(base: Path) -> Tokenizer:
 
 
 @pytest.fixture(scope="session")
+def make_stream(tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., TextStream]:
+    """Make a stream from its files, the share that is held out, and the fields to change."""
+    folder = tmp_path_factory.mktemp("encoded")
+
+    def make(*files: Path, held_out: float = 0.2, **changes: int) -> TextStream:
+        return TextStream(encode_text(files, tokenizer, held_out, folder), **{"seed": 1, **changes})
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def packer(tokenizer: Tokenizer) -> WindowPacker:
     return WindowPacker(tokenizer, MAX_LENGTH)
 
 
 @pytest.fixture(scope="session")
-def make_config(base: Path) -> Callable[..., AdaptConfig]:
+def make_config(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., AdaptConfig]:
     """Make a configuration from its text, its run folder and the fields to change."""
+    text_cache = tmp_path_factory.mktemp("encoded")
 
     def make(text: Path, output_dir: Path, **changes: object) -> AdaptConfig:
         fields = {
@@ -87,7 +89,7 @@ def make_config(base: Path) -> Callable[..., AdaptConfig]:
             "batch_size": 4,
             "steps": 8,
             "rate": 3.0e-3,
-            "buffer": 16,
+            "text_cache": str(text_cache),
             "held_out": 0.2,
             "save_every": 4,
             "log_every": 3,

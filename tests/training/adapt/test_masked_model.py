@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from tokenizers import Tokenizer
+from torch import nn
 from transformers import GPT2Config, GPT2Model
 
 from aqwal.training.adapt.masked_model import MaskedWordLoss
@@ -30,6 +31,15 @@ def test_the_loss_of_hidden_words_alone_is_the_stock_loss(
 def test_a_new_head_shares_the_embedding_table(base: Path):
     model = load_masked_model(str(base))
     assert model.get_output_embeddings().weight is model.get_input_embeddings().weight
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, 0.1), (0.0, 0.0), (0.3, 0.3)])
+def test_dropout_is_that_of_hidden_units(base: Path, given: float | None, expected: float):
+    """That of attention weights stays the base's own."""
+    layers = load_masked_model(str(base), given).named_modules()
+    shares = {name: layer.p for name, layer in layers if isinstance(layer, nn.Dropout)}
+    hidden = {share for name, share in shares.items() if "attention.self" not in name}
+    assert (hidden, set(shares.values()) - hidden) == ({expected}, {0.1} - {expected})
 
 
 def test_a_base_that_guesses_no_words_is_refused(tmp_path: Path):

@@ -10,18 +10,23 @@ from tokenizers import Tokenizer
 from aqwal.annotations.page import Page
 from aqwal.serving.encoding import WordEncoder
 from aqwal.training.adapt.packing import NO_WORD, WindowPacker
-from aqwal.training.adapt.text_stream import Article, Place, TextStream
+from aqwal.training.adapt.text_stream import Place, TextStream
 
 MAX_LENGTH = 66  # the packer's
 
 
 def test_windows_hold_the_words_that_fine_tuning_would_see(
-    tokenizer: Tokenizer, articles: Callable[[int], list[str]], packer: WindowPacker
+    tokenizer: Tokenizer,
+    articles: Callable[[int], list[str]],
+    tmp_path: Path,
+    make_stream: Callable[..., TextStream],
+    packer: WindowPacker,
 ):
-    given = [Article(0, number, text) for number, text in enumerate(articles(20))]
-    windows = list(packer.pack(given, Place()))
+    (tmp_path / "text.txt").write_text("\n".join(articles(20)), encoding="utf-8")
+    in_order = make_stream(tmp_path / "text.txt", held_out=1.0).held_out_articles()
+    windows = list(packer.pack(in_order, Place()))
     encoder = WordEncoder(tokenizer, 2**20, 0)
-    expected = [encoder.encode(Page(article.text))[0] for article in given]
+    expected = [encoder.encode(Page(text))[0] for text in articles(20)]
     packed = np.concatenate([window.input_ids[window.words != NO_WORD] for window in windows])
     assert packed.tolist() == [piece for one in expected for piece in one.input_ids[1:-1].tolist()]
     words = sum(window.words.max() + 1 for window in windows)
@@ -54,7 +59,12 @@ def test_the_stream_goes_on_from_any_window(text: Path, make_stream: Callable[..
         assert again.input_ids.tolist() == after.input_ids.tolist()
 
 
-def test_an_article_without_words_adds_nothing(packer: WindowPacker):
-    articles = [Article(0, 0, "\u200f \n"), Article(0, 1, "قال الوزير")]
+def test_an_article_without_words_adds_nothing(
+    tmp_path: Path, make_stream: Callable[..., TextStream], packer: WindowPacker
+):
+    (tmp_path / "text.txt").write_text("\u200f \n\nقال الوزير", encoding="utf-8")
+    articles = list(make_stream(tmp_path / "text.txt", held_out=1.0).held_out_articles())
+    assert len(articles) == 2
     (window,) = packer.pack(articles, Place())
     assert window.words.max() == 1
+    assert (window.words == NO_WORD).sum() == 2

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from datasets import Dataset
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from transformers import AutoModel, AutoModelForMaskedLM
 
 from aqwal.serving.tags import TagSet
 from aqwal.training.adapt.config import AdaptConfig
 from aqwal.training.adapt.run import adapt, main
-from aqwal.training.adapt.text_stream import is_held_out
+from aqwal.training.adapt.text_files import is_held_out
 from aqwal.training.bases import load_model, load_tokenizer
 
 
@@ -79,6 +80,31 @@ def test_passes_are_counted_by_the_configuration_alone(
     assert progress["places"][0]["window"] == 2 * 4
 
 
+def test_dropout_is_the_configurations(text: Path, tmp_path: Path, make_config: Callable[..., AdaptConfig]):
+    """The base's own is 0.1."""
+    runs = [
+        adapt(make_config(text, tmp_path / str(dropout), steps=1, log_every=1, dropout=dropout))
+        for dropout in (None, 0.1, 0.0)
+    ]
+    own, same, none = ([report["loss"] for report in run if "loss" in report] for run in runs)
+    assert own == same != none
+
+
+def test_a_text_that_cannot_be_kept_ends_the_run(
+    text: Path, tmp_path: Path, make_config: Callable[..., AdaptConfig], monkeypatch: pytest.MonkeyPatch
+):
+    def fail(self, path: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Dataset, "save_to_disk", fail)
+    config = make_config(text, tmp_path / "run", text_cache=str(tmp_path / "cache"))
+    (tmp_path / "adapt.yaml").write_text(yaml.safe_dump(config.model_dump(mode="json")))
+    with pytest.raises(SystemExit) as stopped:
+        main(["--config", str(tmp_path / "adapt.yaml")])
+    said = f"adapt: what was encoded cannot be kept in {tmp_path / 'cache'}: [Errno 28] No space left on device"
+    assert stopped.value.code == said
+
+
 def test_nothing_held_out_gives_no_held_out_loss(text: Path, tmp_path: Path, make_config: Callable[..., AdaptConfig]):
     reports = adapt(make_config(text, tmp_path / "run", steps=2, held_out=0.0))
     assert [sorted(report) for report in reports] == [["loss", "rate", "step", "tokens_per_second"]]
@@ -100,7 +126,7 @@ def test_the_command_line_runs(root: Path, text: Path, tmp_path: Path, make_conf
     ("changes", "message"),
     [
         ({"texts": ["nowhere/*.txt"]}, "no file matches 'nowhere/*.txt'"),
-        ({"texts": ["{folder}/empty.txt"]}, "no words to train on in"),
+        ({"texts": ["{folder}/empty.txt"]}, "no words to train on; are `texts` empty?"),
         ({"texts": ["{folder}/damaged.txt.xz"]}, "damaged.txt.xz is not UTF-8 text"),
         ({"base": "nobody/no-such-encoder"}, "base 'nobody/no-such-encoder' cannot be opened"),
         ({"base": "{tiny_base}"}, "tokenizer has neither [MASK] nor <mask>"),

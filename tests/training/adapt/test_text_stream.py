@@ -1,86 +1,67 @@
-"""The stream: which articles a text has, in which order they come, who gets them, which are held out."""
+"""The stream: in which order the articles come, who gets them, how many there are, and where it goes on."""
 
-import gzip
-import lzma
-import random
 from collections.abc import Callable
-from itertools import count, islice
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
 from aqwal.annotations.words import cut_words
-from aqwal.training.adapt.text_stream import Article, Place, TextStream, is_held_out, read_articles, shuffle
+from aqwal.training.adapt.text_files import is_held_out
+from aqwal.training.adapt.text_stream import Article, Place, TextStream
 
 
-def test_articles_are_what_stands_between_blank_lines(tmp_path: Path):
-    path = tmp_path / "text.txt"
-    path.write_text("\n \nأ\nب\n\n\t\n\nج", encoding="utf-8")
-    assert list(read_articles(path)) == ["أ\nب\n", "ج"]
+@pytest.fixture
+def ids_of(tmp_path: Path, make_stream: Callable[..., TextStream]) -> Callable[[list[str]], list[list[int]]]:
+    """Give the sub-tokens of texts, in their order."""
+
+    def encode(texts: list[str]) -> list[list[int]]:
+        path = tmp_path / "in-order.txt"
+        path.write_text("\n".join(texts), encoding="utf-8")
+        return _ids(make_stream(path, held_out=1.0).held_out_articles())
+
+    return encode
 
 
-def test_compressed_text_reads_the_same(text: Path, tmp_path: Path, articles: Callable[[int], list[str]]):
-    content = text.read_bytes()
-    (tmp_path / "text.txt.xz").write_bytes(lzma.compress(content))
-    (tmp_path / "text.txt.gz").write_bytes(gzip.compress(content, mtime=0))
-    plain = list(read_articles(text))
-    assert plain == articles(60)
-    assert list(read_articles(tmp_path / "text.txt.xz")) == list(read_articles(tmp_path / "text.txt.gz")) == plain
+def _ids(articles) -> list[list[int]]:
+    return [article.ids.tolist() for article in articles]
 
 
-def test_a_file_without_blank_lines_comes_in_parts(tmp_path: Path):
-    path = tmp_path / "text.txt"
-    path.write_text("سطر\n" * 2_500, encoding="utf-8")
-    assert [len(text.splitlines()) for text in read_articles(path)] == [1_000, 1_000, 500]
-
-
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("text.txt", "قال".encode("cp1256")),
-        ("text.txt.xz", "قال".encode()),
-        ("text.txt.xz", lzma.compress("قال".encode() * 99)[:-20]),
-        ("text.txt.gz", "قال".encode()),
-        # With the time in the file, the test would have another name in every process.
-        ("text.txt.gz", gzip.compress("قال".encode() * 99, mtime=0)[:-12]),
-    ],
-)
-def test_what_is_no_text_is_named(tmp_path: Path, name: str, content: bytes):
-    (tmp_path / name).write_bytes(content)
-    with pytest.raises(ValueError, match=rf"{name} is not UTF-8 text"):
-        list(read_articles(tmp_path / name))
-
-
-def test_shuffling_reads_no_further_than_its_buffer():
-    read = []
-    endless = (read.append(number) or str(number) for number in count())
-    given = list(islice(shuffle(endless, 10, random.Random(0)), 50))
-    assert len(read) <= 61
-    assert len(set(given)) == 50
-    assert given != sorted(given, key=int)
+def _as_lists(article: Article) -> tuple[int, int, list[int], list[int]]:
+    return article.epoch, article.number, article.ids.tolist(), article.edges.tolist()
 
 
 def test_the_seed_decides_the_order(text: Path, make_stream: Callable[..., TextStream]):
-    orders = [
-        [article.text for article in islice(make_stream(text, seed=seed).endless(Place()), 100)] for seed in (1, 1, 2)
-    ]
+    orders = [_ids(islice(make_stream(text, seed=seed).endless(Place()), 100)) for seed in (1, 1, 2)]
     assert orders[0] == orders[1] != orders[2]
     assert sorted(orders[0][:40]) != sorted(orders[2][:40])
 
 
 def test_each_pass_has_every_article_once_in_another_order(
-    text: Path, articles: Callable[[int], list[str]], make_stream: Callable[..., TextStream]
+    text: Path, articles: Callable[[int], list[str]], make_stream: Callable[..., TextStream], ids_of
 ):
     stream = make_stream(text)
     size = stream.count()["articles"]
-    passes = [list(islice(stream.endless(Place(epoch)), size)) for epoch in (0, 1)]
-    assert [article.number for article in passes[0]] == list(range(size))
-    texts = [[article.text for article in one] for one in passes]
-    assert sorted(texts[0]) == sorted(texts[1]) == sorted(t for t in articles(60) if not is_held_out(t, 0.2))
-    assert texts[0] != texts[1]
-    held_out = [article.text for article in stream.held_out_articles()]
-    assert sorted([*held_out, *texts[0]]) == sorted(articles(60))
-    assert 0 < len(held_out) < 30
+    both = list(islice(stream.endless(Place()), 2 * size))
+    assert [(article.epoch, article.number) for article in both] == [
+        (epoch, number) for epoch in (0, 1) for number in range(size)
+    ]
+    first, second = _ids(both[:size]), _ids(both[size:])
+    expected = ids_of([one for one in articles(60) if not is_held_out(one, 0.2)])
+    assert sorted(first) == sorted(second) == sorted(expected)
+    assert first != second
+    assert expected not in (first, second)
+
+
+def test_held_out_articles_come_in_the_order_of_the_files(
+    text: Path, articles: Callable[[int], list[str]], make_stream: Callable[..., TextStream], ids_of
+):
+    expected = [one for one in articles(60) if is_held_out(one, 0.2)]
+    assert 0 < len(expected) < 30
+    for rank in (0, 1):
+        held_out = list(make_stream(text, rank=rank, processes=2).held_out_articles())
+        assert _ids(held_out) == ids_of(expected)
+        assert [article.number for article in held_out] == list(range(len(expected)))
 
 
 def test_words_are_counted_by_rule_1(
@@ -88,6 +69,14 @@ def test_words_are_counted_by_rule_1(
 ):
     stream = make_stream(text, held_out=0.0)
     assert stream.count() == {"articles": 60, "words": sum(len(cut_words(one)) for one in articles(60))}
+    assert list(stream.held_out_articles()) == []
+
+
+@pytest.mark.parametrize("content", ["", "\n \n", "\u200f \n"])
+def test_a_text_without_words_is_told(tmp_path: Path, make_stream: Callable[..., TextStream], content: str):
+    (tmp_path / "text.txt").write_text(content, encoding="utf-8")
+    with pytest.raises(ValueError, match="no words to train on; are `texts` empty"):
+        make_stream(tmp_path / "text.txt").count()
 
 
 def test_fewer_articles_than_processes_are_told_by_every_process(text: Path, make_stream: Callable[..., TextStream]):
@@ -97,13 +86,25 @@ def test_fewer_articles_than_processes_are_told_by_every_process(text: Path, mak
 
 
 def test_processes_share_the_articles_out(text: Path, make_stream: Callable[..., TextStream]):
-    def one_pass(**shared: int) -> list[str]:
-        return [one.text for one in stream_until_second_pass(make_stream(text, **shared))]
+    def one_pass(**shared: int) -> list[list[int]]:
+        some = islice(make_stream(text, **shared).endless(Place()), 60)
+        return _ids(article for article in some if article.epoch == 0)
 
-    def stream_until_second_pass(stream: TextStream) -> list[Article]:
-        return [article for article in islice(stream.endless(Place()), 60) if article.epoch == 0]
-
-    whole = one_pass()
-    assert sorted(one_pass(rank=0, processes=2) + one_pass(rank=1, processes=2)) == sorted(whole)
+    whole, parts = one_pass(), [one_pass(rank=rank, processes=2) for rank in (0, 1)]
+    assert sorted(parts[0] + parts[1]) == sorted(whole)
+    assert abs(len(parts[0]) - len(parts[1])) <= 1
     with pytest.raises(ValueError, match="no article is left for process 100 of 100"):
         next(make_stream(text, rank=99, processes=100).endless(Place()))
+
+
+def test_the_stream_goes_on_from_any_article(
+    tmp_path: Path, articles: Callable[[int], list[str]], make_stream: Callable[..., TextStream]
+):
+    """Also behind as many as are read off the disk at a time, and at the last of a pass."""
+    (tmp_path / "text.txt").write_text("\n".join(articles(200)), encoding="utf-8")
+    stream = make_stream(tmp_path / "text.txt", held_out=0.0, rank=1, processes=2)
+    straight = [_as_lists(article) for article in islice(stream.endless(Place()), 230)]
+    assert straight[-1][:2] == (2, 29)
+    for index, (epoch, number, *_) in enumerate(straight[:202]):
+        again = [_as_lists(article) for article in islice(stream.endless(Place(epoch, number)), 3)]
+        assert again == straight[index : index + 3]

@@ -1,4 +1,4 @@
-"""Windows that are kept: the same as made anew, another entry for whatever decides them, and never a broken one."""
+"""Windows and text that are kept: the same as made anew, another entry for whatever decides them, none broken."""
 
 import logging
 import multiprocessing
@@ -14,11 +14,11 @@ from aqwal.annotations.records import Document
 from aqwal.annotations.scheme import LABELS
 from aqwal.serving.encoding import WordEncoder
 from aqwal.serving.tags import TagSet
-from aqwal.training import window_cache
+from aqwal.training import dataset_cache
 from aqwal.training.config import TrainConfig
 from aqwal.training.data import encode_documents, load_documents
+from aqwal.training.dataset_cache import KEPT, cached_dataset, cached_windows
 from aqwal.training.train import train
-from aqwal.training.window_cache import KEPT, cached_windows
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def entries(tmp_path: Path) -> Callable[[], list[Path]]:
 @pytest.fixture
 def forbid(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Let nothing be encoded any more."""
-    return lambda: monkeypatch.setattr(window_cache, "encode_documents", None)
+    return lambda: monkeypatch.setattr(dataset_cache, "encode_documents", None)
 
 
 def test_kept_windows_are_those_made_anew(make, entries, forbid, documents, tiny_base):
@@ -76,7 +76,7 @@ def test_whatever_decides_the_windows_has_an_entry_of_its_own(make, entries, doc
     ]
     for changes in unlike:
         make(**changes)
-    monkeypatch.setattr(window_cache, "_hash_code", lambda: "of another release")
+    monkeypatch.setattr(dataset_cache, "_hash_code", lambda code: "of another release")
     make()
     assert len(entries()) == len(unlike) + 1
 
@@ -102,7 +102,7 @@ def test_a_kill_while_an_entry_is_written_leaves_none(make, entries, forbid, mon
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(window_cache, "seal", interrupt)
+        patch.setattr(dataset_cache, "seal", interrupt)
         make()
     assert entries() == []
     anew = make().to_list()
@@ -121,8 +121,42 @@ def test_a_full_disk_costs_the_entry_and_not_the_run(make, entries, monkeypatch,
     assert entries() == []
 
 
+def test_an_entry_is_made_anew_when_its_own_code_changes(tmp_path, entries, monkeypatch):
+    """And when that changes which all entries are made by, but not that of other entries."""
+    for name in ("training/one.py", "training/other.py", "annotations/words.py", "serving/encoding.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    monkeypatch.setattr(dataset_cache, "PROJECT_ROOT", tmp_path)
+    # Within a process code does not change otherwise.
+    monkeypatch.setattr(dataset_cache, "_hash_code", dataset_cache._hash_code.__wrapped__)
+    made = []
+
+    def make() -> Dataset:
+        made.append(len(made))
+        return Dataset.from_dict({"number": made[-1:]})
+
+    def kept(**decides: object) -> int:
+        return cached_dataset(make, decides, "training/one.py", tmp_path / "cache")[0]["number"]
+
+    assert [kept(seed=1), kept(seed=1), kept(seed=2), kept(seed=1)] == [0, 0, 1, 0]
+    for number, name in enumerate(["training/one.py", "annotations/words.py", "serving/encoding.py"], 2):
+        (tmp_path / name).write_text("changed")
+        assert [kept(seed=1), kept(seed=1)] == [number, number]
+    (tmp_path / "training/other.py").write_text("changed")
+    assert kept(seed=1) == 4
+    assert len(entries()) == 5
+
+
+def test_what_has_no_rows_is_not_kept(tmp_path, entries):
+    nothing = Dataset.from_dict({"number": []})
+    for _ in range(2):
+        kept = cached_dataset(lambda: nothing, {}, "training/data.py", tmp_path / "cache")
+        assert (len(kept), kept.column_names) == (0, ["number"])
+    assert entries() == []
+
+
 def test_the_last_used_entries_stay(make, entries, monkeypatch):
-    monkeypatch.setattr(window_cache, "KEPT", 2)
+    monkeypatch.setattr(dataset_cache, "KEPT", 2)
     assert KEPT > 2
     make()
     (first,) = entries()
@@ -134,7 +168,7 @@ def test_the_last_used_entries_stay(make, entries, monkeypatch):
 
 
 def test_nothing_else_in_the_folder_is_removed(make, entries, monkeypatch, tmp_path):
-    monkeypatch.setattr(window_cache, "KEPT", 1)
+    monkeypatch.setattr(dataset_cache, "KEPT", 1)
     run = tmp_path / "cache" / "release" / "checkpoint"
     run.mkdir(parents=True)
     make()
