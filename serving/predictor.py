@@ -72,7 +72,7 @@ class Predictor:
         # Both libraries raise plain Exception or classes of their own for a file they cannot read.
         except Exception as error:
             raise ModelFolderError(f"{model_dir} cannot be loaded ({error}); export the model again") from error
-        self.threads = threads or _usable_cores()
+        self.threads = threads or usable_cores()
         self._start_pool()
 
     def predict(self, text: str, document_id: str | None = None) -> Prediction:
@@ -203,7 +203,8 @@ def _pairs(texts: Iterable[str], ids: Iterable[str | None] | None) -> Iterator[t
         yield text, document_id
 
 
-def _usable_cores() -> int:
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
     # Not every system can tie a process to some of its cores.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

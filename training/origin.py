@@ -31,7 +31,10 @@ _BASE = "base files"
 
 
 def deciding_fields(config: TrainConfig) -> dict[str, Any]:
-    """Return what a configuration decides of the weights, as plain data; a local base by the sha256 of its files."""
+    """Return what a configuration decides of the weights, as plain data.
+
+    A local base is told by the sha256 of its files, but for those that people write.
+    """
     fields = config.model_dump(mode="json", exclude=_FREE | (_CALIBRATION if config.keep == "last" else set()))
     base = config.path(config.base)
     if base.is_dir():

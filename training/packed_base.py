@@ -12,21 +12,22 @@ import json
 import logging
 import shutil
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import torch
 import typer
-from filelock import FileLock
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 from transformers import AutoConfig, BertConfig, BertModel
 
 from aqwal.serving.model_folder import file_sha256
-from aqwal.training.cache_folder import cache_folder
+from aqwal.training.cache_folder import cache_folder, made_once
 from aqwal.training.four_bits import BLOCK_SIZE, dequantise, quantise
-from aqwal.training.sealed import is_whole, put, seal, unfinished_of
+from aqwal.training.sealed import is_whole, seal, written_folder
 
 CONFIG, WEIGHTS, PACKED_WEIGHTS = "config.json", "model.safetensors", "weights-4bit.safetensors"
 TOKENIZER_FILES = (
@@ -36,6 +37,7 @@ TOKENIZER_FILES = (
     "tokenizer_config.json",
     "vocab.txt",
 )
+_VOCABULARIES = ("tokenizer.json", "vocab.txt")
 # What people write into a packed folder; it outlives the next packing and decides nothing.
 NOTES = ("LICENSE", "README.md")
 
@@ -44,7 +46,7 @@ _SUM = "sha256 of Q4_0 weights"
 # As exact as they were: they are added to every word, and small.
 _EXACT = ("embeddings.position_embeddings.weight", "embeddings.token_type_embeddings.weight")
 _ENCODER = "BertModel"
-_REMEDY = "get the folder anew, or pack its base again: python -m aqwal.training.packed_base BASE_FOLDER OUTPUT_FOLDER"
+_REMEDY = "get it anew; a packed base is made by `python -m aqwal.training.packed_base BASE_FOLDER OUTPUT_FOLDER`"
 _log = logging.getLogger("aqwal.training.packed_base")
 
 
@@ -71,18 +73,16 @@ def pack_base(base: Path, output: Path) -> None:
     """
     _check_output(output)
     config = _read_config(base)
+    if not any((base / name).is_file() for name in _VOCABULARIES):
+        raise FileNotFoundError(f"{base} has neither {' nor '.join(_VOCABULARIES)}; save the base with its tokenizer")
     encoder = _encoder_of(base, config)
     packed = {name: _packed(name, tensor) for name, tensor in encoder.items()}
     config.architectures, config.dtype = [_ENCODER], torch.float32
-    unfinished = _begin(output)
-    try:
+    with written_folder(output) as unfinished:
         config.save_pretrained(unfinished)
         _save(packed, unfinished / PACKED_WEIGHTS, {_SUM: _sum(packed)})
         _copy(base, unfinished, TOKENIZER_FILES)
         _copy(output, unfinished, NOTES)
-        put(unfinished, output)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def unpack_base(folder: Path, cache_dir: Path | None = None) -> Path:
@@ -100,19 +100,11 @@ def unpack_base(folder: Path, cache_dir: Path | None = None) -> Path:
         PackedBaseError: If a file is damaged, or of something else.
     """
     cache = cache_dir or cache_folder()
-    unpacked = cache / f"unpacked-{_fingerprint(folder)[:16]}"
-    if _is_there(unpacked):
-        return unpacked
-    cache.mkdir(parents=True, exist_ok=True)
-    with FileLock(cache / f"{unpacked.name}.lock"):
-        # Whoever held the lock before us has most likely made it.
-        if not _is_there(unpacked):
-            _unpack(folder, unpacked)
-    return unpacked
+    return made_once(cache / f"unpacked-{_fingerprint(folder)[:16]}", _is_there, partial(_unpack, folder))
 
 
 def _unpack(folder: Path, target: Path) -> None:
-    shapes = _shapes(_read_config(folder))
+    shapes = _shapes(_read_config(folder), folder)
     encoder = {name: _as_floats(tensor) for name, tensor in _read_packed(folder / PACKED_WEIGHTS).items()}
     found = {name: tuple(tensor.shape) for name, tensor in encoder.items()}
     unlike = sorted(name for name in {*shapes, *found} if shapes.get(name) != found.get(name))
@@ -122,14 +114,10 @@ def _unpack(folder: Path, target: Path) -> None:
             f"{folder / PACKED_WEIGHTS} does not fit {CONFIG} beside it in {len(unlike)} parameters: {name} is "
             f"{found.get(name, 'not there')}, expected {shapes.get(name, 'none')}; {_REMEDY}"
         )
-    unfinished = _begin(target)
-    try:
+    with written_folder(target) as unfinished:
         _copy(folder, unfinished, (CONFIG, *TOKENIZER_FILES))
         _save(encoder, unfinished / WEIGHTS, {"format": "pt"})
         seal(unfinished)
-        put(unfinished, target)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
     _log.info("%s is unpacked in %s", folder, target)
 
 
@@ -142,13 +130,6 @@ def _fingerprint(folder: Path) -> str:
 
 def _is_there(unpacked: Path) -> bool:
     return unpacked.is_dir() and is_whole(unpacked)
-
-
-def _begin(target: Path) -> Path:
-    unfinished = unfinished_of(target)
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
-    return unfinished
 
 
 def _copy(source: Path, target: Path, names: tuple[str, ...]) -> None:
@@ -177,18 +158,21 @@ def _read_config(folder: Path) -> BertConfig:
         raise FileNotFoundError(f"{folder} has no {CONFIG}; give a Hugging Face folder of a BERT encoder")
     try:
         config = AutoConfig.from_pretrained(folder)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, StrictDataclassError) as error:
         raise PackedBaseError(f"{folder / CONFIG} cannot be read: {str(error).splitlines()[0]}; {_REMEDY}") from error
     if type(config) is not BertConfig:
         raise PackedBaseError(f"{folder} is a {config.model_type} model; only encoders of BERT's kind can be packed")
     return config
 
 
-def _shapes(config: BertConfig) -> dict[str, tuple[int, ...]]:
-    """Return the shape of every parameter of the plain encoder, which has no pooler."""
-    # Without memory of its own the model draws no random numbers.
-    with torch.device("meta"):
-        model = BertModel(config, add_pooling_layer=False)
+def _shapes(config: BertConfig, folder: Path) -> dict[str, tuple[int, ...]]:
+    """Return the shape of every parameter of the plain encoder, which has no pooler; the folder is for the error."""
+    try:
+        # Without memory of its own the model draws no random numbers.
+        with torch.device("meta"):
+            model = BertModel(config, add_pooling_layer=False)
+    except ValueError as error:
+        raise PackedBaseError(f"{folder / CONFIG} describes no model: {error}; {_REMEDY}") from error
     return {name: tuple(parameter.shape) for name, parameter in model.state_dict().items()}
 
 
@@ -197,7 +181,7 @@ def _encoder_of(base: Path, config: BertConfig) -> dict[str, Tensor]:
     path = base / WEIGHTS
     _, tensors = _read(path)
     encoder = {}
-    for name, shape in _shapes(config).items():
+    for name, shape in _shapes(config, base).items():
         # Where a head is on the encoder, its names begin with the encoder's own.
         tensor = tensors.get(name, tensors.get(f"{BertModel.base_model_prefix}.{name}"))
         if tensor is None or tuple(tensor.shape) != shape:

@@ -4,6 +4,8 @@ import json
 import logging
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from aqwal.annotations.atomic import write_text
@@ -45,6 +47,22 @@ def put(unfinished: Path, target: Path) -> None:
 def unfinished_of(target: Path) -> Path:
     """Return the name under which a folder is written before it is whole."""
     return target.with_name(f".{target.name}.unfinished")
+
+
+@contextmanager
+def written_folder(target: Path) -> Iterator[Path]:
+    """Give an empty folder to write into that takes the target's name and place at the end, unless there is an error.
+
+    One process alone may write a target; `checkpoints.written_whole` is for several.
+    """
+    unfinished = unfinished_of(target)
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    try:
+        yield unfinished
+        put(unfinished, target)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _hash_files(folder: Path) -> dict[str, str]:

@@ -136,7 +136,7 @@ def test_an_entry_is_made_anew_when_its_own_code_changes(tmp_path, entries, monk
         return Dataset.from_dict({"number": made[-1:]})
 
     def kept(**decides: object) -> int:
-        return cached_dataset(make, decides, "training/one.py", tmp_path / "cache")[0]["number"]
+        return cached_dataset(make, decides, ("training/one.py",), tmp_path / "cache")[0]["number"]
 
     assert [kept(seed=1), kept(seed=1), kept(seed=2), kept(seed=1)] == [0, 0, 1, 0]
     for number, name in enumerate(["training/one.py", "annotations/words.py", "serving/encoding.py"], 2):
@@ -150,7 +150,7 @@ def test_an_entry_is_made_anew_when_its_own_code_changes(tmp_path, entries, monk
 def test_what_has_no_rows_is_not_kept(tmp_path, entries):
     nothing = Dataset.from_dict({"number": []})
     for _ in range(2):
-        kept = cached_dataset(lambda: nothing, {}, "training/data.py", tmp_path / "cache")
+        kept = cached_dataset(lambda: nothing, {}, ("training/data.py",), tmp_path / "cache")
         assert (len(kept), kept.column_names) == (0, ["number"])
     assert entries() == []
 

@@ -160,6 +160,10 @@ def test_what_cannot_be_packed_says_why(tiny_base: Path, tmp_path: Path):
     save_file({WORDS: weights[WORDS]}, base / "model.safetensors")
     with pytest.raises(PackedBaseError, match=r"is missing, expected"):
         pack_base(base, tmp_path / "output")
+    (base / "tokenizer.json").rename(base / "other.json")
+    with pytest.raises(FileNotFoundError, match=r"has neither tokenizer\.json nor vocab\.txt; save the base with its"):
+        pack_base(base, tmp_path / "output")
+    (base / "other.json").rename(base / "tokenizer.json")
     (base / "model.safetensors").unlink()
     with pytest.raises(FileNotFoundError, match=r"has no model\.safetensors"):
         pack_base(base, tmp_path / "output")
@@ -174,10 +178,10 @@ def test_a_packed_file_that_was_damaged_or_swapped_is_refused(packed: Path, tiny
     content = path.read_bytes()
     flipped = content[:-1] + bytes([content[-1] ^ 1])
     for wrong, message in (
-        (b"", r"\(0 bytes\) is damaged or no weights: .*; get the folder anew"),
+        (b"", r"\(0 bytes\) is damaged or no weights: .*; get it anew"),
         (b"version https://git-lfs.github.com/spec/v1\n", r"\(43 bytes\) is damaged"),
         (content[:-100], "is damaged or no weights"),
-        (flipped, r"is damaged: its SHA-256 is [0-9a-f]{64}, not [0-9a-f]{64}; get the folder anew"),
+        (flipped, r"is damaged: its SHA-256 is [0-9a-f]{64}, not [0-9a-f]{64}; get it anew"),
         ((tiny_base / "model.safetensors").read_bytes(), "is no packed base: its metadata are {'format': 'pt'}"),
     ):
         path.write_bytes(wrong)
@@ -187,9 +191,14 @@ def test_a_packed_file_that_was_damaged_or_swapped_is_refused(packed: Path, tiny
     BertConfig.from_pretrained(packed, num_hidden_layers=1).save_pretrained(packed)
     with pytest.raises(PackedBaseError, match=r"does not fit config\.json beside it in 16 parameters.*expected none"):
         unpack_base(packed)
-    (packed / "config.json").write_text("{")
-    with pytest.raises(PackedBaseError, match=r"config\.json cannot be read"):
-        unpack_base(packed)
+    for wrong_config, message in (
+        ("{", "cannot be read"),
+        ('{"model_type": "bert", "hidden_size": "x"}', "cannot be read: .*hidden_size"),
+        ('{"model_type": "bert", "hidden_size": 380, "num_attention_heads": 12}', "describes no model: .*380"),
+    ):
+        (packed / "config.json").write_text(wrong_config)
+        with pytest.raises(PackedBaseError, match=rf"config\.json {message}"):
+            unpack_base(packed)
     (packed / "config.json").unlink()
     with pytest.raises(FileNotFoundError, match=r"has no config\.json"):
         unpack_base(packed)

@@ -16,11 +16,14 @@ from aqwal.training.config import TrainConfig
 from aqwal.training.export import export_model
 from aqwal.training.gate import predictor_answers
 from aqwal.training.metrics import Answered
+from aqwal.training.origin import unlike
 from aqwal.training.run_folder import as_json
 from aqwal.training.train import CHECKPOINT, recalibrate
-from aqwal.training.trial import TRIAL_FILE, Trial
+from aqwal.training.trial import Trial
 
 MODEL, ORIGIN_FILE = "model", "origin.json"
+# Beside the mean of several trainings: what each of them was made of.
+TRAININGS_FILE = "trainings.json"
 
 # Precision → answers.
 Served = dict[str, list[Answered]]
@@ -77,14 +80,20 @@ class Averaged:
 
     def checkpoint(self) -> Path:
         """Return the folder of the mean weights; one of these trainings that is there needs none of their folders."""
-        record, made_of = self.folder / TRIAL_FILE, as_json({"origin": self.origin})
-        if not record.is_file() or record.read_text(encoding="utf-8") != made_of:
+        folder, record = self.folder / CHECKPOINT, self.folder / TRAININGS_FILE
+        if not folder.is_dir() or not _is_of(record, self.origin):
             for trial in self.trials:
                 trial.checkpoint()
             average_runs([trial.folder for trial in self.trials], self.folder)
-            write_text(record, made_of)
+            write_text(record, as_json(self.origin))
         recalibrate(self.folder, self.config)
-        return self.folder / CHECKPOINT
+        return folder
+
+
+def _is_of(record: Path, origins: Sequence[dict[str, Any]]) -> bool:
+    """Say whether a mean was made of these trainings."""
+    made_of = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else []
+    return len(made_of) == len(origins) and not any(map(unlike, made_of, origins))
 
 
 def answer_as_served(trial: Trained, documents: Sequence[Document]) -> Served:

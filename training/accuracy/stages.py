@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -46,7 +46,7 @@ class AccuracyConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     train: str = Field(description="YAML file of the training run on the corpus alone.")
-    spelling_seeds: tuple[int, ...] = Field(
+    spelling_seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
         (),
         description="The training is run once with each of these, in a folder of its own, and the weights are "
         "averaged; just once, as it is, if there is none.",
@@ -60,9 +60,18 @@ class AccuracyConfig(BaseModel):
         min_length=1, description="Learning curve: articles to train on, each its training."
     )
     seeds: tuple[int, ...] = Field(min_length=1, description="Learning curve: random seeds of each training.")
-    output_dir: str = Field(description="Folder of the learning curve's trials; the others have their own.")
+    output_dir: str = Field(
+        description="Folder of the learning curve's trials and of the averaged run; the others have their own."
+    )
     docs_dir: str = Field("docs", description="Folder of accuracy.md, accuracy.json, accuracy-notes.md and images/.")
     stages: str = Field(",".join(STAGES), description=f"What to do, of {','.join(STAGES)}, with commas.")
+
+    @field_validator("spelling_seeds")
+    @classmethod
+    def _seeds_differ(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(seeds)) < len(seeds):
+            raise ValueError(f"{list(seeds)} has a seed twice, which would be the same training twice")
+        return seeds
 
     @field_validator("stages")
     @classmethod
@@ -172,7 +181,13 @@ class Accuracy:
 
 
 def in_other_spellings(training: TrainConfig, seeds: Sequence[int]) -> list[TrainConfig]:
-    """Return a training once with each of these spelling seeds, in a folder of its own; as it is without any."""
+    """Return a training once with each of these spelling seeds, in a folder of its own; as it is without any.
+
+    Raises:
+        ValueError: If there are seeds, and the training reads no document in another spelling.
+    """
+    if seeds and not training.respelled_share:
+        raise ValueError("with `spelling_seeds` the training needs a `respelled_share`, or all runs would be the same")
     return [
         training.model_copy(update={"spelling_seed": seed, "output_dir": f"{training.output_dir}/spelling-{seed}"})
         for seed in seeds

@@ -15,7 +15,9 @@ class AdaptConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    base: str = Field(description="Base encoder: a hub name, a local folder, or `offline`.")
+    base: str = Field(
+        description="Base encoder: a hub name, a local folder (weights as usual or packed in 4 bits), or `offline`."
+    )
     texts: list[str] = Field(
         min_length=1,
         description="UTF-8 text files, plain, .xz or .gz, blank lines between articles; glob patterns allowed.",
@@ -33,7 +35,7 @@ class AdaptConfig(BaseModel):
     )
     weight_decay: float = Field(0.01, ge=0, description="AdamW's weight decay; none on biases and norms.")
     max_gradient_norm: float = Field(1.0, gt=0, description="Norm to which gradients are clipped.")
-    masked_share: float = Field(0.15, gt=0, lt=1, description="Share of a window's sub-tokens to guess: .15, or .3.")
+    masked_share: float = Field(0.15, gt=0, lt=1, description="Share of a window's sub-tokens to guess: .15 to .3.")
     mixed_precision: Literal["no", "bf16", "fp16"] = Field("no", description="Number format of the forward pass.")
     dropout: Share | None = Field(None, description="Dropout of hidden units; the base's own if null.")
     text_cache: str = Field(

@@ -1,14 +1,13 @@
 """Text files as sub-tokens: every article is cut and encoded once, on all cores, and read from the disk ever after.
 
-One core encodes some 100,000 sub-tokens a second, of which a GPU trains on many times as many.
+One core encodes less than 100,000 sub-tokens a second, of which a GPU trains on many times as many.
 """
 
-import os
-from collections.abc import Iterator, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -21,11 +20,13 @@ from tokenizers import Tokenizer
 from aqwal.annotations.page import Page
 from aqwal.serving.encoding import WordEncoder
 from aqwal.serving.model_folder import file_sha256
+from aqwal.serving.predictor import usable_cores
 from aqwal.training.adapt.text_files import is_held_out, read_articles
 from aqwal.training.dataset_cache import cached_dataset
 
 # The encoder shall give an article as one window, however long: windows are cut later.
 _ANY_LENGTH = 2**40
+_CODE = ("training/adapt/encoded_text.py", "training/adapt/text_files.py")
 # Articles for which a further process is worth its start.
 _LEAST_ARTICLES = 1_000
 _FEATURES = Features({"ids": List(Value("int32")), "edges": List(Value("int32")), "held_out": Value("bool")})
@@ -47,7 +48,7 @@ def encode_text(files: Sequence[Path], tokenizer: Tokenizer, held_out: float, fo
         [words + 1]; `held_out`, whether it is.
 
     Raises:
-        OSError: If the encoded text cannot be kept; it is read from there.
+        OSError: If the text cannot be encoded, or not be kept, as it is read from there.
         ValueError: If a file is no text.
     """
     encoder = WordEncoder(tokenizer, _ANY_LENGTH, overlap=0)
@@ -58,22 +59,30 @@ def encode_text(files: Sequence[Path], tokenizer: Tokenizer, held_out: float, fo
     }
     make = partial(_encode_files, files, encoder, held_out, folder)
     with _quiet():
-        return cached_dataset(make, decides, "training/adapt/*.py", folder, required=True)
+        return cached_dataset(make, decides, _CODE, folder, required=True)
 
 
 def _encode_files(files: Sequence[Path], encoder: WordEncoder, held_out: float, folder: Path) -> Dataset:
     if next(_rows(files), None) is None:
         # A generator that gives nothing is an error to `datasets`.
         return Dataset.from_dict({name: [] for name in _FEATURES}, _FEATURES)
-    with TemporaryDirectory(prefix=".text.", dir=folder) as scratch:
-        texts = _read(files, scratch)
-        processes = max(1, min(len(os.sched_getaffinity(0)), len(texts) // _LEAST_ARTICLES))
-        return texts.map(
-            partial(_encode, encoder=encoder, held_out=held_out),
-            remove_columns="text",
-            features=_FEATURES,
-            num_proc=processes if processes > 1 else None,
-        )
+    # One name, as the folder is locked here: what a killed run left is removed.
+    scratch = folder / ".encoding"
+    shutil.rmtree(scratch, ignore_errors=True)
+    try:
+        return _encode_texts(_read(files, str(scratch)), partial(_encode, encoder=encoder, held_out=held_out))
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _encode_texts(texts: Dataset, encode: Callable[[dict[str, str]], dict[str, Any]]) -> Dataset:
+    processes = max(1, min(usable_cores(), len(texts) // _LEAST_ARTICLES))
+    several = processes if processes > 1 else None
+    try:
+        return texts.map(encode, remove_columns="text", features=_FEATURES, num_proc=several)
+    except RuntimeError as error:
+        # What `datasets` says of a process that was killed.
+        raise OSError(f"the text cannot be encoded by {processes} processes: {error}; is there memory left?") from error
 
 
 def _read(files: Sequence[Path], scratch: str) -> Dataset:

@@ -12,7 +12,7 @@ class MaskedWordLoss(nn.Module):
     """Stock masked-language model; `forward` gives the mean loss of a hidden sub-token.
 
     The head's product with the whole vocabulary costs as much as several layers of a small encoder,
-    and six of seven of its rows would be thrown away. So the encoder's output is cut down to the
+    and most of its rows would be thrown away. So the encoder's output is cut down to the
     hidden sub-tokens before the stock head sees it.
 
     Args:

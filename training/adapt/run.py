@@ -75,8 +75,9 @@ def adapt(config: AdaptConfig) -> list[dict[str, Any]]:
     hashes = {shown_path(path, PROJECT_ROOT): file_sha256(path) for path in files}
     with accelerator.main_process_first():
         base = resolve_base(config.base, PROJECT_ROOT)
-        cache = PROJECT_ROOT / Path(config.text_cache).expanduser()
-        text = encode_text(files, load_tokenizer(base), config.held_out, cache)
+    # Outside: one process encodes, and at a barrier the others would give up on a long text.
+    cache = PROJECT_ROOT / Path(config.text_cache).expanduser()
+    text = encode_text(files, load_tokenizer(base), config.held_out, cache)
     stream = TextStream(text, config.seed, accelerator.process_index, accelerator.num_processes)
     data = {"files": hashes, **_count(stream)}
     adaptation = Adaptation(config, accelerator, base, stream)

@@ -171,9 +171,19 @@ def test_a_training_in_several_spellings_is_averaged_once(tiny_base: Path, tmp_p
     stages.main(["--config", path])
     assert (averaged / "int8.json").read_bytes() == answers
     assert not runs.exists()
+    shutil.rmtree(averaged / "checkpoint")
     stages.main(["--config", path, "--spelling_seeds", "[2, 3]"])
     assert sorted(run.name for run in runs.iterdir()) == ["spelling-2", "spelling-3"]
     assert json.loads((averaged / "metrics.json").read_text())["kept"]["averaged"] == ["spelling-2", "spelling-3"]
+
+
+def test_spellings_that_would_be_the_same_training_are_refused(tiny_base: Path, tmp_path: Path, no_training: None):
+    config = _configure(tmp_path, _tiny_training(tiny_base, tmp_path), folds=2)
+    with pytest.raises(SystemExit, match="with `spelling_seeds` the training needs a `respelled_share`"):
+        stages.main(["--config", config, "--stages", "corpus", "--spelling_seeds", "[1, 2]"])
+    for wrong in ("[2, 2]", "[-1]"):
+        with pytest.raises(SystemExit, match="2"):
+            stages.main(["--config", config, "--spelling_seeds", wrong])
 
 
 def test_curve_and_cross_validation_are_reported_without_the_model(tiny_base: Path, tmp_path: Path):

@@ -67,6 +67,21 @@ def test_an_article_without_words_is_a_row_without_words(tmp_path: Path, tokeniz
     assert rows[1] == {"ids": [], "edges": [0], "held_out": False}
 
 
+def test_what_a_killed_run_left_is_removed(text: Path, tokenizer: Tokenizer, cache: Path):
+    (cache / ".encoding" / "generator").mkdir(parents=True)
+    encode_text([text], tokenizer, 0.2, cache)
+    assert [path.name for path in cache.iterdir() if path.name.startswith(".")] == [".lock"]
+
+
+def test_a_process_that_was_killed_is_told(text: Path, tokenizer: Tokenizer, cache: Path, monkeypatch):
+    def die(*_: object, **__: object) -> Dataset:
+        raise RuntimeError("One of the subprocesses has abruptly died during map operation.")
+
+    monkeypatch.setattr(Dataset, "map", die)
+    with pytest.raises(OSError, match="cannot be encoded by 1 processes: One of the subprocesses has abruptly died"):
+        encode_text([text], tokenizer, 0.2, cache)
+
+
 @pytest.mark.parametrize("content", ["", "\n \n"])
 def test_a_text_with_nothing_has_no_rows(tmp_path: Path, tokenizer: Tokenizer, cache: Path, content: str):
     (tmp_path / "text.txt").write_text(content)

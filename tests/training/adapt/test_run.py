@@ -12,7 +12,7 @@ import torch
 import yaml
 from datasets import Dataset
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from transformers import AutoModel, AutoModelForMaskedLM
+from transformers import AutoConfig, AutoModel, AutoModelForMaskedLM
 
 from aqwal.serving.tags import TagSet
 from aqwal.training.adapt.config import AdaptConfig
@@ -88,6 +88,8 @@ def test_dropout_is_the_configurations(text: Path, tmp_path: Path, make_config: 
     ]
     own, same, none = ([report["loss"] for report in run if "loss" in report] for run in runs)
     assert own == same != none
+    kept = [AutoConfig.from_pretrained(tmp_path / name / "base").hidden_dropout_prob for name in ("None", "0.0")]
+    assert kept == [0.1, 0.1]
 
 
 def test_a_text_that_cannot_be_kept_ends_the_run(
